@@ -1,0 +1,1 @@
+"""Twilight: the relayer of a BTC-margined perpetual-futures exchange."""

@@ -1,0 +1,4 @@
+"""Kafka: topics, transactional and plain producers, readers that keep their own position.
+
+Nothing here knows what a record means.
+"""

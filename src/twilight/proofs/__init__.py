@@ -1,0 +1,1 @@
+"""Zero-knowledge proofs without I/O: group, transcript, commitments, circuits, prover, verifier."""

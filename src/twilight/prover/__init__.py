@@ -1,0 +1,1 @@
+"""Turns events into zero-knowledge proof records with a pool of workers."""

@@ -1,0 +1,1 @@
+"""JSON and binary codecs of commands, events and client messages: the only place that knows wire names."""

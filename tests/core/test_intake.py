@@ -1,0 +1,52 @@
+import pytest
+
+from twilight.core.intake import Intake
+
+
+@pytest.fixture
+def intake() -> Intake[str]:
+    intake = Intake[str]()
+    assert intake.ticked(0) == []
+    return intake
+
+
+def test_a_command_waits_for_the_first_tick_after_its_arrival(intake: Intake[str]) -> None:
+    intake.arrive(["open"])
+    assert intake.ready(100) == []
+    assert intake.ticked(250) == ["open"]
+
+
+def test_commands_of_several_arrivals_leave_in_their_order(intake: Intake[str]) -> None:
+    intake.arrive(["a", "b"])
+    intake.arrive(["c"])
+    assert intake.ticked(250) == ["a", "b", "c"]
+
+
+def test_a_command_can_be_made_to_wait_for_two_ticks() -> None:
+    intake = Intake[str](ticks_to_wait=2)
+    intake.ticked(0)
+    intake.arrive(["a"])
+    assert intake.ticked(250) == []
+    intake.arrive(["b"])
+    assert intake.ticked(500) == ["a"]
+    assert intake.ticked(750) == ["b"]
+
+
+def test_immediate_intake_hands_over_at_once() -> None:
+    intake = Intake[str](ticks_to_wait=0)
+    intake.ticked(0)
+    intake.arrive(["a"])
+    assert intake.ready(1) == ["a"]
+
+
+def test_a_silent_feed_hands_everything_over_after_a_second(intake: Intake[str]) -> None:
+    intake.arrive(["a", "b"])
+    assert intake.ready(999) == []
+    assert intake.ready(1_000) == ["a", "b"]
+    assert len(intake) == 0
+
+
+def test_before_the_first_tick_commands_do_not_wait() -> None:
+    intake = Intake[str]()
+    intake.arrive(["a"])
+    assert intake.ready(0) == ["a"]

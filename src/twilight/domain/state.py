@@ -1,0 +1,125 @@
+"""Everything the exchange remembers (engine 1), and its canonical hash.
+
+`evolve` alone changes a `State`. All of it follows from the event log, so two machines that read the same log
+have the same `state_hash`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from twilight.domain.commands import Meta, SlTp
+from twilight.domain.orders import LendOrder, TraderOrder
+from twilight.domain.pool import Fees, LendPool, PoolBatchOrder, RiskParams
+from twilight.domain.triggers import Triggers
+
+
+@dataclass(slots=True)
+class Legs:
+    """Stop loss and take profit that wait for their resting order's fill (R8)."""
+
+    sltp: SlTp
+    settle_message: str
+    meta: Meta
+    request_id: str
+
+
+@dataclass(slots=True)
+class Position:
+    """A live trader order and what the engine remembers beside its record.
+
+    `payload` is the create transaction while PENDING, the settle message once a trigger was set. `margin_fee_pct`
+    and `margin_rate_pct` are those of the last maintenance margin (R12). The three request ids are those that last
+    set each trigger (R26).
+    """
+
+    order: TraderOrder
+    payload: str
+    request_id: str
+    margin_fee_pct: float
+    margin_rate_pct: float = 0.0
+    memo: str | None = None
+    funded: bool = False
+    legs: Legs | None = None
+    close_limit_request_id: str = ""
+    stop_loss_request_id: str = ""
+    take_profit_request_id: str = ""
+
+
+@dataclass(slots=True)
+class Deposit:
+    """A live lend order, and when it was made (for the holding time of R19)."""
+
+    order: LendOrder
+    made_at_ns: int
+
+
+@dataclass(slots=True)
+class Retry:
+    """A refused liquidation or trigger: how often it was tried, and when it may be tried again (R9)."""
+
+    attempts: int
+    not_before_ns: int
+
+
+@dataclass(slots=True)
+class Exposure:
+    """Exact sums over live orders: entry value and size of FILLED by side, entry value of PENDING by side."""
+
+    long_sats: int = 0
+    short_sats: int = 0
+    pending_long_sats: int = 0
+    pending_short_sats: int = 0
+    long_size: int = 0
+    short_size: int = 0
+    accrued_sats: int = 0
+    """Sum of R(A - M) over FILLED orders: fees and funding that the pool has not booked yet (R19)."""
+
+
+@dataclass(slots=True)
+class Switches:
+    """What the operator has set."""
+
+    manual_halt: bool = False
+    manual_close_only: bool = False
+    pause_funding: bool = False
+    pause_price_feed: bool = False
+
+
+@dataclass(slots=True)
+class State:
+    """The exchange."""
+
+    price: float = 0.0
+    """The last accepted tick in whole dollars; 0 before the first one."""
+    awaits_tick: bool = True
+    """Nothing may trade before the next accepted tick: a pause has just ended (R22, R31)."""
+    pool: LendPool = field(default_factory=lambda: LendPool(0, 0, 0, 0, PoolBatchOrder(), 0, 0, None))
+    exposure: Exposure = field(default_factory=Exposure)
+    switches: Switches = field(default_factory=Switches)
+    params: RiskParams = field(default_factory=RiskParams)
+    fees: Fees = field(default_factory=Fees)
+    positions: dict[str, Position] = field(default_factory=dict)
+    """Live trader orders by uuid, in ascending `entry_sequence`."""
+    trader_accounts: dict[str, str] = field(default_factory=dict)
+    trader_sequence: int = 0
+    trader_log_sequence: int = 0
+    deposits: dict[str, Deposit] = field(default_factory=dict)
+    lender_accounts: dict[str, str] = field(default_factory=dict)
+    lend_sequence: int = 0
+    lend_log_sequence: int = 0
+    triggers: Triggers = field(default_factory=Triggers)
+    funding_rate_pct: float = 0.0
+    funding_hour: int | None = None
+    """The last hour that was funded, whole hours since 1970."""
+    funding_index: int = 0
+    """Cumulative funding per unit of position size, scale 2^96 (R12)."""
+    request_ids: dict[str, None] = field(default_factory=dict)
+    """The last request ids, oldest first (C7)."""
+    queues: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Queue name to (topic id, offset of the last command that caused an event) (C5)."""
+    ticks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Feeder key id to the (epoch, seq) of its last accepted tick (C10)."""
+    retries: dict[str, Retry] = field(default_factory=dict)
+    shortfall_sats: int = 0
+    """What winners were owed beyond the pool, in total (R6)."""

@@ -21,7 +21,7 @@ from twilight.wire.numbers import with_plus, without_plus
 from twilight.wire.plain import is_plain
 from twilight.wire.reader import Reading, Repeated, reader_of
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _NOTHING: Final = Reading()

@@ -17,12 +17,13 @@ from twilight.wire.types import (
     CreateLendOrder,
     CreateTraderOrder,
     Empty,
-    EnumText,
     ExecuteLendOrder,
     ExecuteTraderOrder,
     LendOrder,
     Meta,
+    OrderType,
     Output,
+    PositionType,
     SlTpOrder,
     SlTpOrderCancel,
     Tagged,
@@ -159,7 +160,7 @@ class PriceTickerOrderSettleCommand(WireTuple, frozen=True, gc=False):
     uuids: tuple[UuidText, ...]
     meta: Meta
     price: float
-    order_type: EnumText
+    order_type: OrderType
 
     @staticmethod
     def older(found: Any, record_time: Callable[[], str]) -> Any:  # noqa: ANN401, ARG004 - any JSON value
@@ -282,21 +283,21 @@ class SetPrice(WireTuple, frozen=True, gc=False):
 
     uuid: UuidText
     price: float
-    position_type: EnumText
+    position_type: PositionType
 
 
 class SetRemove(WireTuple, frozen=True, gc=False):
     """Take an order out of a trigger set."""
 
     uuid: UuidText
-    position_type: EnumText
+    position_type: PositionType
 
 
 class SetBulkRemove(WireTuple, frozen=True, gc=False):
     """Take every order that a price has reached out of a trigger set."""
 
     price: float
-    position_type: EnumText
+    position_type: PositionType
 
 
 class SortedSetCommand(Tagged, frozen=True, gc=False):
@@ -326,7 +327,7 @@ class SortedSetCommand(Tagged, frozen=True, gc=False):
 class SideAmount(WireTuple, frozen=True, gc=False):
     """A side and an amount: sat x USD for position sizes, sat for exposures."""
 
-    position_type: EnumText
+    position_type: PositionType
     amount: float
 
 

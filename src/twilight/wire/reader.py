@@ -266,7 +266,8 @@ def _tagged(cls: type[Tagged]) -> Reader:
 def _structure(cls: type[Wire]) -> Reader:
     hints = typing.get_type_hints(cls, include_extras=True)
     fields = {name: reader_of(hints[name]) for name in cls.__struct_fields__}
-    absent = {name: None for name, hint in hints.items() if type(None) in typing.get_args(hint)} | cls.ABSENT
+    options = [name for name, hint in hints.items() if type(None) in typing.get_args(hint)]
+    absent = {**dict.fromkeys(options), **cls.ABSENT}
     members = _elements if cls.__struct_config__.array_like else _members
 
     def read(found: Any, reading: Reading, path: str) -> Wire:  # noqa: ANN401 - any JSON value

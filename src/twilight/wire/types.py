@@ -8,7 +8,7 @@ per bitcoin, rates percent. Enumerations are plain text, because an unknown text
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
 import msgspec
 from msgspec import Meta as Bound
@@ -30,7 +30,6 @@ UuidText = Annotated[
     ),
 ]
 TimeText = Annotated[str, Bound(extra={"wire": "time"})]
-EnumText = Annotated[str, Bound(extra={"wire": "enum"})]
 Bytes32 = Annotated[tuple[U8, ...], Bound(min_length=32, max_length=32, extra={"wire": "bytes32"})]
 Bytes64 = Annotated[tuple[U8, ...], Bound(min_length=64, max_length=64, extra={"wire": "bytes64"})]
 
@@ -69,6 +68,12 @@ ORDER_STATUSES: Final = (
 )
 IO_TYPES: Final = ("Coin", "Memo", "State")
 
+# Unknown texts are kept, so these are texts; their names give the positions in binary messages.
+PositionType = Annotated[str, Bound(extra={"wire": "enum", "names": POSITION_TYPES})]
+OrderType = Annotated[str, Bound(extra={"wire": "enum", "names": ORDER_TYPES})]
+OrderStatus = Annotated[str, Bound(extra={"wire": "enum", "names": ORDER_STATUSES})]
+IOType = Annotated[str, Bound(extra={"wire": "enum", "names": IO_TYPES})]
+
 
 class Wire(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """A structure: an object with its members in declaration order, all present.
@@ -90,7 +95,12 @@ class WireTuple(Wire, frozen=True, gc=False, forbid_unknown_fields=True, array_l
 
 
 class Tagged(Wire, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
-    """An enumeration with data: exactly one member is set, and its name is the variant."""
+    """An enumeration with data: exactly one member is set, and its name is the variant.
+
+    ``POSITIONS`` gives the variants' numbers in binary messages where they are not simply the order.
+    """
+
+    POSITIONS: ClassVar[Mapping[str, int]] = {}
 
     def __post_init__(self) -> None:
         values = msgspec.structs.astuple(self)
@@ -156,11 +166,15 @@ class Commitment(Tagged, frozen=True, gc=False):
 
 
 # A field named like its type would resolve its own annotation to UNSET.
-_Commitment, _U64, _U32 = Commitment, U64, U32
+_Commitment: TypeAlias = Commitment
+_U64: TypeAlias = U64
+_U32: TypeAlias = U32
 
 
 class StateValue(Tagged, frozen=True, gc=False):
-    """One value among a memo's data or a state's variables."""
+    """One value among a memo's data or a state's variables; two more kinds do not occur."""
+
+    POSITIONS: ClassVar = {"Opaque": 0, "Commitment": 2, "Scalar": 3, "U64": 5, "U32": 6}
 
     Opaque: tuple[U8, ...] | UnsetType = UNSET
     Commitment: _Commitment | UnsetType = UNSET
@@ -215,7 +229,7 @@ class OutputData(Tagged, frozen=True, gc=False):
 class Output(Wire, frozen=True, gc=False):
     """An output of a chain transaction; ``out_type`` repeats the variant of ``output``."""
 
-    out_type: EnumText
+    out_type: IOType
     output: OutputData
 
 
@@ -226,12 +240,12 @@ class CreateTraderOrder(Wire, frozen=True, gc=False):
     """Open a position; ``order_status`` is ignored, ``entryprice`` is the limit."""
 
     account_id: str
-    position_type: EnumText
-    order_type: EnumText
+    position_type: PositionType
+    order_type: OrderType
     leverage: float
     initial_margin: float
     available_margin: float
-    order_status: EnumText
+    order_status: OrderStatus
     entryprice: float
     execution_price: float
 
@@ -241,8 +255,8 @@ class CreateLendOrder(Wire, frozen=True, gc=False):
 
     account_id: str
     balance: float
-    order_type: EnumText
-    order_status: EnumText
+    order_type: OrderType
+    order_status: OrderStatus
     deposit: float
 
 
@@ -251,9 +265,9 @@ class ExecuteTraderOrder(Wire, frozen=True, gc=False):
 
     account_id: str
     uuid: UuidText
-    order_type: EnumText
+    order_type: OrderType
     settle_margin: float
-    order_status: EnumText
+    order_status: OrderStatus
     execution_price: float
 
 
@@ -262,9 +276,9 @@ class ExecuteLendOrder(Wire, frozen=True, gc=False):
 
     account_id: str
     uuid: UuidText
-    order_type: EnumText
+    order_type: OrderType
     settle_withdraw: float
-    order_status: EnumText
+    order_status: OrderStatus
     poolshare_price: float
 
 
@@ -273,8 +287,8 @@ class CancelTraderOrder(Wire, frozen=True, gc=False):
 
     account_id: str
     uuid: UuidText
-    order_type: EnumText
-    order_status: EnumText
+    order_type: OrderType
+    order_status: OrderStatus
 
 
 class SlTpOrder(Wire, frozen=True, gc=False):
@@ -308,9 +322,9 @@ class TraderOrder(Wire, frozen=True, gc=False):
 
     uuid: UuidText
     account_id: str
-    position_type: EnumText
-    order_status: EnumText
-    order_type: EnumText
+    position_type: PositionType
+    order_status: OrderStatus
+    order_type: OrderType
     entryprice: float
     execution_price: float
     positionsize: float
@@ -337,8 +351,8 @@ class LendOrder(Wire, frozen=True, gc=False):
     uuid: UuidText
     account_id: str
     balance: float
-    order_status: EnumText
-    order_type: EnumText
+    order_status: OrderStatus
+    order_type: OrderType
     entry_nonce: Usize
     exit_nonce: Usize
     deposit: float
@@ -408,8 +422,8 @@ class TxHashData(Wire, frozen=True, gc=False):
     order_id: UuidText
     account_id: str
     tx_hash: str
-    order_type: EnumText
-    order_status: EnumText
+    order_type: OrderType
+    order_status: OrderStatus
     datetime: TimeText
     output: str | None
     request_id: str

@@ -2,3 +2,21 @@
 
 Nothing here knows what a record means.
 """
+
+from twilight.bus.errors import Aborted, Fenced
+from twilight.bus.producer import Outgoing, Producer, TransactionalProducer
+from twilight.bus.reader import LogReader
+from twilight.bus.records import Record
+from twilight.bus.topics import TopicSpec, ensure
+
+__all__ = [
+    "Aborted",
+    "Fenced",
+    "LogReader",
+    "Outgoing",
+    "Producer",
+    "Record",
+    "TopicSpec",
+    "TransactionalProducer",
+    "ensure",
+]

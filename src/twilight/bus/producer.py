@@ -1,0 +1,166 @@
+"""Writing: one idempotent producer for single records, one transactional producer for the core's batches."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import Producer as KafkaProducer
+
+from twilight.bus.errors import Aborted, Fenced
+from twilight.ops.errors import Unavailable
+
+Outgoing = tuple[str, bytes | None, bytes]
+"""Topic, key, value."""
+
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+QUEUE_MESSAGES_MAX = 1_000_000
+_FENCED = (
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError._FENCED,  # noqa: SLF001 - a public constant
+)
+
+
+class Producer:
+    """An idempotent producer: every record is acknowledged by all in-sync replicas, or reported.
+
+    Records are counted against their acknowledgements, so a `flush` that returns means all of them are in the log.
+    """
+
+    def __init__(self, brokers: str, *, linger_ms: int = 0, delivery_timeout_ms: int = 30_000) -> None:
+        self._kafka = KafkaProducer(
+            {
+                "bootstrap.servers": brokers,
+                "enable.idempotence": True,
+                "linger.ms": linger_ms,
+                "delivery.timeout.ms": delivery_timeout_ms,
+                **_LIMITS,
+            },
+        )
+        self._failed: KafkaError | None = None
+
+    def send(self, topic: str, key: bytes | None, value: bytes) -> None:
+        """Hand a record over; it is in the log when a later `flush` returns.
+
+        Raises:
+            Unavailable: the queue to the broker is full.
+        """
+        try:
+            self._kafka.produce(topic, value, key, on_delivery=self._delivered)
+        except BufferError as error:
+            raise Unavailable("Kafka is behind: the queue to the broker is full") from error
+        self._kafka.poll(0)
+
+    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+        self._failed = self._failed or error
+
+    def flush(self, timeout_s: float) -> None:
+        """Return when every record sent so far is acknowledged.
+
+        Raises:
+            Unavailable: one was refused, or the time is over.
+        """
+        waiting = self._kafka.flush(timeout_s)
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            raise Unavailable(f"Kafka did not take a record: {failed.str()}")
+        if waiting:
+            raise Unavailable(f"Kafka did not acknowledge {waiting} records within {timeout_s} s")
+
+    def pending(self) -> int:
+        """Return how many records wait for their acknowledgement."""
+        return len(self._kafka)
+
+
+class TransactionalProducer:
+    """The one writer of a log: a batch is one transaction, a second writer fences the first (decisions C2, C3)."""
+
+    def __init__(self, brokers: str, transactional_id: str, *, timeout_s: float = 30.0) -> None:
+        self._timeout_s = timeout_s
+        self._kafka = KafkaProducer(
+            {
+                "bootstrap.servers": brokers,
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": int(timeout_s * 1000),
+                "delivery.timeout.ms": int(timeout_s * 1000),
+                "linger.ms": 0,
+                **_LIMITS,
+            },
+        )
+
+    def init(self, timeout_s: float | None = None) -> None:
+        """Take over the transactional id: any older writer is fenced, its open transaction is rolled back.
+
+        Raises:
+            Unavailable: the cluster does not answer.
+        """
+        deadline = time.monotonic() + (timeout_s or self._timeout_s)
+        while True:
+            try:
+                self._kafka.init_transactions(max(0.1, deadline - time.monotonic()))
+            except KafkaException as error:
+                if not error.args[0].retriable() or time.monotonic() >= deadline:
+                    raise Unavailable(f"cannot start transactions: {error}") from error
+            else:
+                return
+
+    def publish(self, records: Sequence[Outgoing]) -> list[int]:
+        """Write all records in one transaction and return their offsets, in the order given.
+
+        Raises:
+            Fenced: another writer has taken over.
+            Aborted: the transaction did not commit, or it is not known whether it did.
+        """
+        offsets = [-1] * len(records)
+        try:
+            self._kafka.begin_transaction()
+            for index, (topic, key, value) in enumerate(records):
+                self._produce(topic, key, value, partial(_note_offset, offsets, index))
+            self._commit()
+        except KafkaException as error:
+            raise _outcome(error) from error
+        return offsets
+
+    def _produce(self, topic: str, key: bytes | None, value: bytes, delivered: Any) -> None:  # noqa: ANN401 - a callback
+        while True:
+            try:
+                self._kafka.produce(topic, value, key, on_delivery=delivered)
+            except BufferError:
+                self._kafka.poll(0.05)
+            else:
+                return
+
+    def _commit(self) -> None:
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                self._kafka.commit_transaction(max(0.1, deadline - time.monotonic()))
+            except KafkaException as error:
+                if not error.args[0].retriable() or time.monotonic() >= deadline:
+                    raise
+            else:
+                return
+
+
+_LIMITS: dict[str, Any] = {
+    "acks": "all",
+    "message.max.bytes": MESSAGE_BYTES_MAX,
+    "queue.buffering.max.messages": QUEUE_MESSAGES_MAX,
+    "queue.buffering.max.kbytes": 512 * 1024,
+    "reconnect.backoff.max.ms": 1_000,
+    "log_level": 3,
+}
+
+
+def _note_offset(offsets: list[int], index: int, error: KafkaError | None, message: Message) -> None:
+    if error is None:
+        offsets[index] = message.offset() or 0
+
+
+def _outcome(error: KafkaException) -> Fenced | Aborted:
+    cause = error.args[0]
+    if cause.code() in _FENCED:
+        return Fenced(f"another process writes under this transactional id: {cause.str()}")
+    return Aborted(f"the transaction did not commit: {cause.str()}")

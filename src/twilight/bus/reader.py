@@ -1,0 +1,170 @@
+"""Reading one partition from a position that the caller keeps (design.md 2, rule 5)."""
+
+from types import TracebackType
+from typing import Literal, Self
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from twilight.bus.records import Record
+from twilight.ops.errors import Corrupt, Unavailable
+
+REQUEST_TIMEOUT_S = 10.0
+QUEUE_KIB_MAX = 64 * 1024
+FETCH_WAIT_MS = 10
+
+Start = int | Literal["earliest", "end"]
+
+
+class LogReader:
+    """A reader of one partition, without group membership; its position is in the caller's hands.
+
+    With `read_committed` records of aborted or open transactions are never seen. Transaction markers take offsets,
+    so gaps are normal (decisions C9) and the log's end is where `position()` has come to `end_offset()` (E3).
+    """
+
+    def __init__(
+        self,
+        brokers: str,
+        topic: str,
+        *,
+        start: Start,
+        partition: int = 0,
+        read_committed: bool = True,
+        group: str = "twilight-reader",
+    ) -> None:
+        self._partition = TopicPartition(topic, partition)
+        self._brokers = brokers
+        self._isolation = IsolationLevel.READ_COMMITTED if read_committed else IsolationLevel.READ_UNCOMMITTED
+        self._consumer = Consumer(_config(brokers, group, read_committed=read_committed))
+        self._admin: AdminClient | None = None
+        self._consumer.assign([TopicPartition(topic, partition, self._first(start))])
+
+    def _first(self, start: Start) -> int:
+        """Return the offset to start at; `end` is asked once, so that a seek to it cannot drift."""
+        if isinstance(start, int):
+            return start
+        return OFFSET_BEGINNING if start == "earliest" else self.end_offset()
+
+    def read(self, max_records: int, timeout_s: float) -> list[Record]:
+        """Return what is there, waiting up to the time limit for a first record.
+
+        Raises:
+            Unavailable: the broker refuses this reader.
+            Corrupt: the position lies outside of the log: the topic was cut or made anew.
+        """
+        messages = self._consumer.consume(max_records, timeout_s)
+        return [_record(message) for message in messages if not _is_passing(message)]
+
+    def position(self) -> int:
+        """Return the offset of the next record to read; -1001 before the first read of a relative start."""
+        return int(self._consumer.position([self._partition])[0].offset)
+
+    def at_end(self) -> bool:
+        """Return whether everything that is stable now was read."""
+        return self.position() >= self.end_offset()
+
+    def end_offset(self) -> int:
+        """Return the last stable offset: one past the newest record that a read-committed reader may see.
+
+        Raises:
+            Unavailable: the cluster does not answer.
+        """
+        return self._offset(OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    def start_offset(self) -> int:
+        """Return the offset of the oldest record that is kept.
+
+        Raises:
+            Unavailable: the cluster does not answer.
+        """
+        return self._offset(OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
+    def _offset(self, spec: OffsetSpec) -> int:
+        self._admin = self._admin or AdminClient({"bootstrap.servers": self._brokers, "log_level": 3})
+        asked = self._admin.list_offsets(
+            {self._partition: spec},
+            isolation_level=self._isolation,
+            request_timeout=REQUEST_TIMEOUT_S,
+        )
+        try:
+            return int(next(iter(asked.values())).result().offset)
+        except KafkaException as error:
+            where = f"{self._partition.topic}/{self._partition.partition}"
+            raise Unavailable(f"cannot ask for the bounds of {where}: {error}") from error
+
+    def seek(self, offset: int) -> None:
+        """Go on reading at this offset."""
+        self._consumer.assign([TopicPartition(self._partition.topic, self._partition.partition, offset)])
+
+    def commit(self, offset: int) -> None:
+        """Store the offset as the group's hint, in the background (design.md 2, rule 5)."""
+        at = TopicPartition(self._partition.topic, self._partition.partition, offset)
+        self._consumer.commit(offsets=[at], asynchronous=True)
+
+    def committed(self) -> int | None:
+        """Return the group's stored offset, or None.
+
+        Raises:
+            Unavailable: the cluster does not answer.
+        """
+        try:
+            offset = self._consumer.committed([self._partition], timeout=REQUEST_TIMEOUT_S)[0].offset
+        except KafkaException as error:
+            raise Unavailable(f"cannot read the group's position: {error}") from error
+        return int(offset) if offset >= 0 else None
+
+    def close(self) -> None:
+        """Leave the cluster."""
+        self._consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _config(brokers: str, group: str, *, read_committed: bool) -> dict[str, str | int | bool]:
+    return {
+        "bootstrap.servers": brokers,
+        "group.id": group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "error",
+        "isolation.level": "read_committed" if read_committed else "read_uncommitted",
+        "fetch.wait.max.ms": FETCH_WAIT_MS,
+        "fetch.message.max.bytes": 16 * 1024 * 1024,
+        "queued.max.messages.kbytes": QUEUE_KIB_MAX,
+        "reconnect.backoff.max.ms": 1_000,
+        "log_level": 3,
+    }
+
+
+def _is_passing(message: Message) -> bool:
+    """Return whether the message is news of a broker that is away for now, and raise what does not pass."""
+    error = message.error()
+    if error is None:
+        return False
+    if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001 - public constants
+        raise Corrupt(f"position outside of {message.topic()}: {error.str()}")
+    if error.fatal() or error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001
+        raise Unavailable(f"cannot read {message.topic()}: {error.str()}")
+    return True
+
+
+def _record(message: Message) -> Record:
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    if topic is None or partition is None or offset is None:
+        raise Corrupt("a record without topic, partition or offset")
+    return Record(topic, partition, offset, message.timestamp()[1], message.key(), message.value())

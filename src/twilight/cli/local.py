@@ -1,0 +1,77 @@
+"""`twilight local`: the market and the traders of this machine, one by one."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from twilight.local.venues.control import Command, command
+from twilight.local.venues.errors import VenuesError
+from twilight.local.venues.faults import AnyFault
+from twilight.local.venues.hub import WaitFor
+from twilight.local.venues.run import AtEnd, Options, StopSignal, serve_venues
+from twilight.ops import lifecycle, logs
+
+app = typer.Typer(no_args_is_help=True, help="The market and the traders of this machine.")
+
+
+@app.command()
+def venues(  # noqa: PLR0913 - each is an option of the command
+    *,
+    seed: Annotated[int, typer.Option(help="Seed of the random walk.")] = 1,
+    replay: Annotated[Path | None, typer.Option(help="Play this recording of frames instead.")] = None,
+    scenario: Annotated[Path | None, typer.Option(help="A TOML file of quotes and faults over time.")] = None,
+    wait: Annotated[
+        WaitFor | None,
+        typer.Option(help="Open the market at once, at the first subscribed link, or at all eight."),
+    ] = None,
+    at_end: Annotated[AtEnd, typer.Option(help="What to do when a recording is over.")] = AtEnd.HOLD,
+    ports_file: Annotated[Path | None, typer.Option(help="Write venue -> URL here once all ports are open.")] = None,
+    status_file: Annotated[Path | None, typer.Option(help="Write the status here once a second.")] = None,
+    price_file: Annotated[Path | None, typer.Option(help="Keep the walk's price here over restarts.")] = None,
+    port_base: Annotated[int, typer.Option(help="First of eight ports; 0 takes free ones.")] = 0,
+) -> None:
+    """Serve eight exchanges on loopback, each speaking its own protocol."""
+    options = Options(
+        seed=seed,
+        replay=replay,
+        scenario=scenario,
+        wait_for=wait,
+        at_end=at_end,
+        ports_file=ports_file,
+        status_file=status_file,
+        price_file=price_file,
+        port_base=port_base,
+    )
+    logs.configure("venues")
+    log = logs.get(__name__)
+
+    async def main(stop: StopSignal) -> None:
+        await serve_venues(options, stop, log.info)
+
+    raise typer.Exit(lifecycle.run(main))
+
+
+@app.command()
+def fault(
+    control: Annotated[str, typer.Option(help="URL of the control link (`control` of the status file).")],
+    spec: Annotated[
+        str | None,
+        typer.Argument(help="""JSON: {"kind": "offset", "venues": ["kraken"], "bps": 40, "for_s": 10}."""),
+    ] = None,
+    clear: Annotated[list[str] | None, typer.Option(help="End all faults of this venue or group.")] = None,
+) -> None:
+    """Let something go wrong at some venues now, or show what is going on."""
+    try:
+        wanted = Command(
+            fault=msgspec.json.decode(spec, type=AnyFault) if spec else None,
+            clear=tuple(clear) if clear else None,
+        )
+        status = asyncio.run(command(control, wanted))
+    except (msgspec.DecodeError, VenuesError, OSError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from error
+    print(msgspec.json.format(msgspec.json.encode(status), indent=2).decode())

@@ -1,0 +1,40 @@
+"""What a method may use: one call's headers and connection, and the process's services."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twilight.api.database import Database
+    from twilight.api.orders.intake import Intake
+    from twilight.api.settings import ApiSettings
+    from twilight.api.stream.hub import Hub
+    from twilight.api.stream.session import Session
+
+HEADER_CHARS_MAX = 512
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts of the process that methods work with."""
+
+    settings: "ApiSettings"
+    database: "Database"
+    intake: "Intake"
+    hub: "Hub"
+
+
+@dataclass(slots=True)
+class Call:
+    """One call: the process's services, the request's headers, and its session on a websocket."""
+
+    services: Services
+    headers: Iterable[tuple[bytes, bytes]] = field(default_factory=list)
+    session: "Session | None" = None
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header's text (named in lower case); None when absent, not ASCII or overlong."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode() if value.isascii() and len(value) <= HEADER_CHARS_MAX else None
+        return None

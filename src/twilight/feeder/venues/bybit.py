@@ -58,11 +58,7 @@ def decoder(symbols: Sequence[str]) -> Decoder:
         time_ms = found.ts if found.cts is None else found.cts
         exchange_us = None if time_ms is None else time_ms * 1_000
         restarts = book.u == RESTARTED_ID
-        return (
-            TopOfBook(
-                symbol, price_e8(bid), price_e8(ask), bid_size, ask_size, exchange_us, book.u, restarts
-            ),
-        )
+        return (TopOfBook(symbol, price_e8(bid), price_e8(ask), bid_size, ask_size, exchange_us, book.u, restarts),)
 
     def controls(value: object) -> Signals:
         message = members(value)

@@ -1,7 +1,6 @@
 """Coinbase Exchange: channel `ticker`, with `heartbeat` to keep quiet minutes alive."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 
@@ -12,6 +11,7 @@ from twilight.feeder.venues.shape import (
     ControlKind,
     Decoder,
     Frame,
+    Moment,
     Signals,
     TopOfBook,
     Venue,
@@ -31,7 +31,7 @@ class _Ticker(msgspec.Struct, tag_field="type", tag="ticker", gc=False):
     best_ask: str
     best_bid_size: str | None = None
     best_ask_size: str | None = None
-    time: datetime | None = None
+    time: Moment | None = None
 
 
 def decoder(symbols: Sequence[str]) -> Decoder:
@@ -75,9 +75,7 @@ def subscribe(url: str, symbols: Sequence[str]) -> list[str]:
     """Return one message for each product."""
     del url
     channels = ["ticker", "heartbeat"]
-    return [
-        compact({"type": "subscribe", "product_ids": [symbol], "channels": channels}) for symbol in symbols
-    ]
+    return [compact({"type": "subscribe", "product_ids": [symbol], "channels": channels}) for symbol in symbols]
 
 
 COINBASE = Venue(

@@ -44,9 +44,7 @@ def decoder(symbols: Sequence[str]) -> Decoder:
         if found.s not in wanted:
             return IGNORED
         exchange_us = None if found.E is None else found.E // 1_000
-        return (
-            TopOfBook(found.s, price_e8(found.b), price_e8(found.a), found.B, found.A, exchange_us, found.u),
-        )
+        return (TopOfBook(found.s, price_e8(found.b), price_e8(found.a), found.B, found.A, exchange_us, found.u),)
 
     def controls(value: object) -> Signals:
         message = members(value)

@@ -1,7 +1,6 @@
 """Kraken v2: channel `ticker`, sent whenever the best bid or offer changes."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 
@@ -13,6 +12,7 @@ from twilight.feeder.venues.shape import (
     Decoder,
     Frame,
     KeepAlive,
+    Moment,
     Signals,
     TopOfBook,
     Venue,
@@ -32,7 +32,7 @@ class _Ticker(msgspec.Struct, gc=False):
     ask: msgspec.Raw
     bid_qty: msgspec.Raw = msgspec.Raw(b"")
     ask_qty: msgspec.Raw = msgspec.Raw(b"")
-    timestamp: datetime | None = None
+    timestamp: Moment | None = None
 
 
 class _Frame(msgspec.Struct, tag_field="channel", tag="ticker", gc=False):

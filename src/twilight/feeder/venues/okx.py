@@ -105,9 +105,7 @@ def _ticker(symbol: str, entry: _Entry) -> TopOfBook | None:
 def subscribe(url: str, symbols: Sequence[str]) -> list[str]:
     """Return one message for each product."""
     del url
-    return [
-        compact({"op": "subscribe", "args": [{"channel": "bbo-tbt", "instId": symbol}]}) for symbol in symbols
-    ]
+    return [compact({"op": "subscribe", "args": [{"channel": "bbo-tbt", "instId": symbol}]}) for symbol in symbols]
 
 
 OKX = Venue(

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
 from twilight.domain.index.units import parse_e8
 
 Frame = bytes | str
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 PRICES_CACHED: Final = 8_192
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

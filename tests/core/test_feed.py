@@ -25,9 +25,7 @@ def feed(feeder: SignedFeeder) -> Feed:
     return Feed([[feeder.public_key]])
 
 
-def test_the_specifications_example_is_accepted_with_its_canonical_text(
-    feeder: SignedFeeder, feed: Feed
-) -> None:
+def test_the_specifications_example_is_accepted_with_its_canonical_text(feeder: SignedFeeder, feed: Feed) -> None:
     example = (
         '{"type":"price","v":1,"pair":"BTC-USD","epoch":1723161254000,"seq":42,"ts":1723161264250,'
         '"price":"61822.57","price_e8":6182257000000,"status":"HEALTHY","flags":[],'
@@ -96,9 +94,7 @@ def test_what_the_log_says_was_accepted_before_a_restart_is_not_accepted_again(f
     assert restarted.offer(0, frame, NOW, 0) is Refusal.NOT_NEWER
 
 
-@pytest.mark.parametrize(
-    ("skew_ms", "taken"), [(-2_000, True), (2_000, True), (-2_001, False), (2_001, False)]
-)
+@pytest.mark.parametrize(("skew_ms", "taken"), [(-2_000, True), (2_000, True), (-2_001, False), (2_001, False)])
 def test_a_tick_is_at_most_two_seconds_from_the_cores_clock(
     feeder: SignedFeeder,
     feed: Feed,
@@ -163,7 +159,8 @@ class TestFeedWatch:
         return FeedWatch()
 
     def watch_tick(self, watch: FeedWatch, feeder: SignedFeeder, **changes: object) -> None:
-        watch.accepted(accepted(Feed([[feeder.public_key]]).offer(0, feeder.frame(NOW, **changes), NOW, 0)))  # type: ignore[arg-type]
+        watch.accepted(accepted(Feed([[feeder.public_key]]).offer(0, feeder.frame(NOW, **changes), NOW, 0)))
+        # type: ignore[arg-type]
 
     def test_the_status_is_starting_until_the_first_accepted_tick(self, watch: FeedWatch) -> None:
         assert watch.status(10**9) == "STARTING"
@@ -180,14 +177,10 @@ class TestFeedWatch:
             "HALTED",
         ]
 
-    def test_a_halted_feed_does_not_become_better_by_silence(
-        self, watch: FeedWatch, feeder: SignedFeeder
-    ) -> None:
+    def test_a_halted_feed_does_not_become_better_by_silence(self, watch: FeedWatch, feeder: SignedFeeder) -> None:
         self.watch_tick(watch, feeder, status="HALTED")
         assert watch.status(1_500) == "HALTED"
 
-    def test_a_step_limited_tick_gates_like_a_degraded_one(
-        self, watch: FeedWatch, feeder: SignedFeeder
-    ) -> None:
+    def test_a_step_limited_tick_gates_like_a_degraded_one(self, watch: FeedWatch, feeder: SignedFeeder) -> None:
         self.watch_tick(watch, feeder, flags=["STEP_LIMITED"])
         assert watch.status(0) == "DEGRADED"

@@ -48,9 +48,7 @@ def test_a_file_that_was_cut_short_is_noticed(files: SnapshotFiles, length: int)
     assert bodies(files) == [None]
 
 
-def test_a_full_disk_leaves_both_files_as_they_were(
-    files: SnapshotFiles, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_both_files_as_they_were(files: SnapshotFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     files.save(b"one")
     files.save(b"two")
 

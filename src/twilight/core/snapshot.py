@@ -18,7 +18,7 @@ ZSTD_LEVEL = 3
 BODY_BYTES_MAX = 8 * 2**30
 
 
-class DamagedSnapshot(Exception):  # noqa: N818 - a fact about a file, handled by taking the next one
+class DamagedSnapshot(Exception):
     """The file is not what was written; its text says what was expected and found."""
 
 

@@ -1,0 +1,27 @@
+"""The core's only clocks; everything below `server` is handed times."""
+
+import time
+
+
+class Clock:
+    """Wall time that never goes back while the process lives, and a monotonic time for ages.
+
+    A wall clock that is set back would date events before those in the log already; time then stands still
+    until the clock has caught up. Ages never use it.
+    """
+
+    def __init__(self) -> None:
+        self._newest_ns = 0
+
+    def wall_ns(self) -> int:
+        """Return nanoseconds since 1970."""
+        self._newest_ns = max(self._newest_ns, time.time_ns())
+        return self._newest_ns
+
+    def wall_ms(self) -> int:
+        """Return milliseconds since 1970."""
+        return self.wall_ns() // 1_000_000
+
+    def mono_ms(self) -> int:
+        """Return milliseconds of a clock that only ages are measured with."""
+        return time.monotonic_ns() // 1_000_000

@@ -200,9 +200,7 @@ def _exactly(value: tuple[int, ...], count: int) -> bytes:
 # --- composites -------------------------------------------------------------------------------------
 
 
-@cache
-def layout_of(hint: Any) -> Layout:  # noqa: ANN401 - a type annotation
-    """Return the layout of a type annotation."""
+def _compile(hint: Any) -> Layout:  # noqa: ANN401 - a type annotation
     if hint in _LEAVES:
         return _LEAVES[hint]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -216,11 +214,15 @@ def layout_of(hint: Any) -> Layout:  # noqa: ANN401 - a type annotation
     return _tagged(hint) if issubclass(hint, Tagged) else _structure(hint)
 
 
+# The layout of a type annotation.
+layout_of: Final[Callable[[Any], Layout]] = cache(_compile)
+
+
 def _names(names: tuple[str, ...]) -> Layout:
     positions = {name: _U32.write(position) for position, name in enumerate(names)}
 
     def read(cursor: Cursor) -> str:
-        position = _U32.read(cursor)
+        position: int = _U32.read(cursor)
         return names[position] if position < len(names) else cursor.refuse(f"no variant {position}")
 
     def write(name: str) -> bytes:

@@ -44,6 +44,7 @@ from twilight.wire.types import (
     StateValue,
     UuidText,
     Wire,
+    WireTuple,
     ZkosSettleMsg,
 )
 
@@ -175,6 +176,17 @@ def encode_message(message: ClientMessage | QueryMessage) -> str:
 
 # --- from message to command ------------------------------------------------------------------------
 
+_COMMANDS: Final[dict[type[ClientMessage], tuple[str, type[WireTuple]]]] = {
+    CreateTraderOrderMessage: ("CreateTraderOrder", CreateTraderOrderCommand),
+    CreateTraderOrderSlTpMessage: ("CreateTraderOrderSlTp", CreateTraderOrderSlTpCommand),
+    ExecuteTraderOrderMessage: ("ExecuteTraderOrder", ExecuteTraderOrderCommand),
+    ExecuteTraderOrderSlTpMessage: ("ExecuteTraderOrderSlTp", ExecuteTraderOrderSlTpCommand),
+    CancelTraderOrderMessage: ("CancelTraderOrder", CancelTraderOrderCommand),
+    CancelTraderOrderSlTpMessage: ("CancelTraderOrderSlTp", CancelTraderOrderSlTpCommand),
+    CreateLendOrderMessage: ("CreateLendOrder", CreateLendOrderCommand),
+    ExecuteLendOrderMessage: ("ExecuteLendOrder", ExecuteLendOrderCommand),
+}
+
 
 def to_command(message: ClientMessage, meta: Meta, request_id: str) -> RpcCommand:
     """Return the command of a message: its payload, and the hex of its proof (wire.md 8.2).
@@ -182,35 +194,20 @@ def to_command(message: ClientMessage, meta: Meta, request_id: str) -> RpcComman
     A new order's available margin is its margin and a deposit's balance the deposit, whatever the client
     wrote (4.3).
     """
-    tail = (meta, bincode.encode_hex(_proof(message)), request_id)
-    match message:
-        case CreateTraderOrderMessage(order=order):
-            return RpcCommand(CreateTraderOrder=CreateTraderOrderCommand(_opened(order), *tail))
-        case CreateTraderOrderSlTpMessage(order=order, sltp=sltp, settle=settle):
-            body = CreateTraderOrderSlTpCommand(_opened(order), sltp, settle, *tail)
-            return RpcCommand(CreateTraderOrderSlTp=body)
-        case ExecuteTraderOrderMessage(order=order):
-            return RpcCommand(ExecuteTraderOrder=ExecuteTraderOrderCommand(order, *tail))
-        case ExecuteTraderOrderSlTpMessage(order=order, sltp=sltp):
-            return RpcCommand(ExecuteTraderOrderSlTp=ExecuteTraderOrderSlTpCommand(order, sltp, *tail))
-        case CancelTraderOrderMessage(order=order):
-            return RpcCommand(CancelTraderOrder=CancelTraderOrderCommand(order, *tail))
-        case CancelTraderOrderSlTpMessage(order=order, sltp=sltp):
-            return RpcCommand(CancelTraderOrderSlTp=CancelTraderOrderSlTpCommand(order, sltp, *tail))
-        case CreateLendOrderMessage(order=order):
-            deposited = msgspec.structs.replace(order, balance=order.deposit)
-            return RpcCommand(CreateLendOrder=CreateLendOrderCommand(deposited, *tail))
-        case ExecuteLendOrderMessage(order=order):
-            return RpcCommand(ExecuteLendOrder=ExecuteLendOrderCommand(order, *tail))
+    kind, body = _COMMANDS[type(message)]
+    order, proof, *triggers = msgspec.structs.astuple(message)
+    values = (_as_taken(order), *triggers, meta, bincode.encode_hex(proof), request_id)
+    return RpcCommand.of(kind, body(*values))
 
 
-def _opened(order: CreateTraderOrder) -> CreateTraderOrder:
-    return msgspec.structs.replace(order, available_margin=order.initial_margin)
-
-
-def _proof(message: ClientMessage) -> Wire:
-    """Every message has its proof second."""
-    return cast("Wire", getattr(message, message.__struct_fields__[1]))
+def _as_taken(order: Wire) -> Wire:
+    match order:
+        case CreateTraderOrder():
+            return msgspec.structs.replace(order, available_margin=order.initial_margin)
+        case CreateLendOrder():
+            return msgspec.structs.replace(order, balance=order.deposit)
+        case _:
+            return order
 
 
 def request_id(order_uuid: UuidText, account_id: str, time_us: int) -> str:
@@ -305,9 +302,7 @@ def deposit_output_hex(create: ZkosCreateOrder, pool_share: int) -> str:
 
 def _rewritten(output: Output, numbers: dict[int, int]) -> Output:
     memo = memo_of(output)
-    data = [
-        _plain(numbers[place]) if place in numbers else value for place, value in enumerate(memo.data or ())
-    ]
+    data = [_plain(numbers[place]) if place in numbers else value for place, value in enumerate(memo.data or ())]
     body = OutputData(Memo=msgspec.structs.replace(memo, data=tuple(data)))
     return msgspec.structs.replace(output, output=body)
 

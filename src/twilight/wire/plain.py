@@ -27,8 +27,7 @@ def is_plain(value: object) -> bool:
     return _check_of(type(value))(value)
 
 
-@cache
-def _check_of(cls: type) -> Callable[[Any], bool]:
+def _compile(cls: type) -> Callable[[Any], bool]:
     if cls is float:
         return lambda number: abs(number) < EXPONENT_FROM
     if issubclass(cls, tuple):
@@ -40,6 +39,9 @@ def _check_of(cls: type) -> Callable[[Any], bool]:
     # Text, booleans, nothing and dictionaries of texts hold no double; an integer among doubles
     # is found by its structure.
     return lambda _: True
+
+
+_check_of: Final[Callable[[type], Callable[[Any], bool]]] = cache(_compile)
 
 
 def _structure(cls: type[msgspec.Struct]) -> Callable[[Any], bool]:

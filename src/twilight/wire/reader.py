@@ -44,7 +44,7 @@ class Reading:
             raise Quarantine(errors.MISSING_MEMBER, "expected a time, and the record has no timestamp")
         return rfc3339_from_ms(self.broker_ts_ms)
 
-    def extra(self, owner: str, member: str) -> None:
+    def tell_extra(self, owner: str, member: str) -> None:
         """Tell about a member that the typed form ignores."""
         if self.on_extra is not None:
             self.on_extra(owner, member)
@@ -64,11 +64,7 @@ def wrong(path: str, expected: str, found: object) -> Quarantine:
 
 
 def _shown(found: object) -> str:
-    return (
-        f"{type(found).__name__} {str(found)[:40]!r}"
-        if isinstance(found, str | int | float)
-        else str(type(found))
-    )
+    return f"{type(found).__name__} {str(found)[:40]!r}" if isinstance(found, str | int | float) else str(type(found))
 
 
 # --- leaves -----------------------------------------------------------------------------------------
@@ -98,9 +94,7 @@ def _integer(low: int, high: int) -> Reader:
         if type(found) is not int:
             raise wrong(path, "an integer", found)
         if not low <= found <= high:
-            raise Quarantine(
-                errors.OUT_OF_RANGE, f"{path}: expected {low} to {high}, found {found.bit_length()} bits"
-            )
+            raise Quarantine(errors.OUT_OF_RANGE, f"{path}: expected {low} to {high}, found {found.bit_length()} bits")
         return found
 
     return read
@@ -124,12 +118,7 @@ def _uuid(found: Any, reading: Reading, path: str) -> str:  # noqa: ANN401 - any
     bare = bare[1:-1] if bare.startswith("{") and bare.endswith("}") and bare is text else bare
     hyphens = [i for i, c in enumerate(bare) if c == "-"]
     digits = bare.replace("-", "")
-    if (
-        hyphens not in ([], [8, 13, 18, 23])
-        or len(digits) != 32
-        or not digits.isalnum()
-        or not digits.isascii()
-    ):  # noqa: PLR2004 - 16 bytes
+    if hyphens not in ([], [8, 13, 18, 23]) or len(digits) != 32 or not digits.isalnum() or not digits.isascii():  # noqa: PLR2004 - 16 bytes
         raise wrong(path, "a UUID", found)
     try:
         return str(UUID(hex=digits))
@@ -175,29 +164,24 @@ def reader_of(hint: Any) -> Reader:  # noqa: ANN401 - a type annotation
     """Return the reader of a type annotation."""
     if hint in _LEAVES:
         return _LEAVES[hint]
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Annotated:
-        return _annotated(arguments[0], arguments[1].extra["wire"])
-    if origin in (types.UnionType, typing.Union):
-        return _union(arguments)
-    if origin is Literal:
-        return _literal(arguments[0])
-    if origin is tuple:
-        return _array(arguments[0], None)
-    if origin is dict:
-        return _mapping(arguments[1])
-    if issubclass(hint, Tagged):
-        return _tagged(hint)
-    return _structure(hint)
+    origin = typing.get_origin(hint)
+    if origin in _COMPOSITES:
+        return _COMPOSITES[origin](*_arguments(hint))
+    return _tagged(hint) if issubclass(hint, Tagged) else _structure(hint)
 
 
-def _annotated(base: Any, mark: str) -> Reader:  # noqa: ANN401 - a type annotation
+def _arguments(hint: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a type annotation
+    return tuple(argument for argument in typing.get_args(hint) if argument is not Ellipsis)
+
+
+def _annotated(base: Any, bound: msgspec.Meta) -> Reader:  # noqa: ANN401 - a type annotation
+    mark: str = (bound.extra or {})["wire"]
     if mark in _MARKED:
         return _MARKED[mark]
-    return _array(typing.get_args(base)[0], int(mark.removeprefix("bytes")))
+    return _array(_arguments(base)[0], int(mark.removeprefix("bytes")))
 
 
-def _union(arguments: tuple[Any, ...]) -> Reader:
+def _union(*arguments: Any) -> Reader:  # noqa: ANN401 - type annotations
     hints = [a for a in arguments if a not in (type(None), msgspec.UnsetType)]
     literals = [h for h in hints if typing.get_origin(h) is Literal]
     inner = reader_of(next(h for h in hints if h not in literals))
@@ -223,7 +207,7 @@ def _literal(text: str) -> Reader:
     return read
 
 
-def _array(item: Any, length: int | None) -> Reader:  # noqa: ANN401 - a type annotation
+def _array(item: Any, length: int | None = None) -> Reader:  # noqa: ANN401 - a type annotation
     inner = reader_of(item)
 
     def read(found: Any, reading: Reading, path: str) -> tuple[Any, ...]:  # noqa: ANN401 - any JSON value
@@ -236,7 +220,7 @@ def _array(item: Any, length: int | None) -> Reader:  # noqa: ANN401 - a type an
     return read
 
 
-def _mapping(value_hint: Any) -> Reader:  # noqa: ANN401 - a type annotation
+def _mapping(_: Any, value_hint: Any) -> Reader:  # noqa: ANN401 - a type annotation
     inner = reader_of(value_hint)
 
     def read(found: Any, reading: Reading, path: str) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
@@ -245,6 +229,16 @@ def _mapping(value_hint: Any) -> Reader:  # noqa: ANN401 - a type annotation
         return {name: inner(value, reading, f"{path}.{name}") for name, value in found.items()}
 
     return read
+
+
+_COMPOSITES: Final[dict[Any, Callable[..., Reader]]] = {
+    Annotated: _annotated,
+    types.UnionType: _union,
+    typing.Union: _union,
+    Literal: _literal,
+    tuple: _array,
+    dict: _mapping,
+}
 
 
 def _tagged(cls: type[Tagged]) -> Reader:
@@ -292,7 +286,7 @@ def _members(cls: type[Wire], found: Any, reading: Reading, path: str) -> dict[s
     if type(found) is not dict:
         raise wrong(path, f"an object ({cls.__name__})", found)
     for name in found.keys() - set(cls.__struct_fields__):
-        reading.extra(cls.__name__, name)
+        reading.tell_extra(cls.__name__, name)
     return found
 
 
@@ -300,5 +294,5 @@ def _elements(cls: type[Wire], found: Any, reading: Reading, path: str) -> dict[
     if type(found) is not list:
         raise wrong(path, f"an array ({cls.__name__})", found)
     for position in range(len(cls.__struct_fields__), len(found)):
-        reading.extra(cls.__name__, f"[{position}]")
+        reading.tell_extra(cls.__name__, f"[{position}]")
     return dict(zip(cls.__struct_fields__, found, strict=False))

@@ -6,7 +6,7 @@ import gzip
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Literal, cast
 
 import msgspec
 
@@ -40,8 +40,11 @@ _LINES: Final = msgspec.json.Decoder(RecordedRecord)
 
 def recorded(topic: str, offset: int, ts: int, key: bytes | None, value: bytes | None) -> RecordedRecord:
     """Return a record of partition 0 with its bytes as text."""
-    texts = [None if part is None else b64encode(part).decode() for part in (key, value)]
-    return RecordedRecord(topic, 0, offset, ts, *texts)
+    return RecordedRecord(topic, 0, offset, ts, _text(key), _text(value))
+
+
+def _text(part: bytes | None) -> str | None:
+    return None if part is None else b64encode(part).decode()
 
 
 def read_records(path: Path) -> Iterator[RecordedRecord]:
@@ -71,6 +74,7 @@ def _record(line: bytes, where: str) -> RecordedRecord:
         raise ValueError(f"{where}: expected a record, found {error}") from None
 
 
-def _open(path: Path, mode: str) -> IO[bytes]:
-    opened: IO[bytes] = gzip.open(path, mode) if path.suffix == ".gz" else path.open(mode)  # type: ignore[assignment]
-    return opened
+def _open(path: Path, mode: Literal["rb", "wb"]) -> IO[bytes]:
+    if path.suffix == ".gz":
+        return cast("IO[bytes]", gzip.open(path, mode))
+    return path.open(mode)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
 import msgspec
-from msgspec import Meta as Bound
 from msgspec import UNSET, Struct, UnsetType
+from msgspec import Meta as Bound
 
 I64_MAX: Final = 2**63 - 1
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from twilight.local.venues.model import BTC, Link, Quote, Venue, dump, parse, texts
+from twilight.local.venues.model import BTC, Link, Quote, Venue, dump, parse, texts, word
 
 _STREAM = "@bookTicker"
 
@@ -30,7 +30,7 @@ class Binance(Venue):
         message = parse(text)
         if message is None:
             return [dump({"error": {"code": 3, "msg": "Invalid JSON: expected value"}})]
-        method, number = message.get("method"), message.get("id")
+        method, number = word(message, "method"), message.get("id")
         products = self._products(texts(message.get("params")))
         if method == "SUBSCRIBE":
             link.products |= products

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from twilight.local.venues.model import BTC, Link, Quote, Venue, dump, number, parse
+from twilight.local.venues.model import BTC, Link, Quote, Venue, dump, number, parse, word
 
 CHANNEL_ID = 147_794
 
@@ -26,13 +26,13 @@ class Bitfinex(Venue):
     def receive(self, link: Link, text: str) -> list[str]:
         """Answer ping, conf, subscribe and unsubscribe."""
         message = parse(text) or {}
-        event = message.get("event")
+        event = word(message, "event")
         answers = {
             "ping": {"event": "pong", "cid": message.get("cid"), "ts": 0},
             "conf": {"event": "conf", "status": "OK"},
         }
         if event in answers:
-            return [dump(answers[str(event)])]
+            return [dump(answers[event])]
         if event == "unsubscribe":
             link.products.discard(BTC)
             return [dump({"event": "unsubscribed", "status": "OK", "chanId": message.get("chanId")})]
@@ -50,7 +50,7 @@ class Bitfinex(Venue):
         return [dump([CHANNEL_ID, "hb"])]
 
     def _subscribe(self, link: Link, message: dict[str, object]) -> str:
-        channel, symbol = message.get("channel"), str(message.get("symbol", ""))
+        channel, symbol = word(message, "channel"), word(message, "symbol")
         if message.get("event") != "subscribe" or channel != "ticker" or self.product_of(symbol) is None:
             fault = {"event": "error", "msg": "symbol: invalid", "code": 10300}
             return dump(fault | {"channel": channel, "symbol": symbol})

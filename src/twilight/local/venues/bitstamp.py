@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from twilight.local.venues.model import BTC, USDT, Link, Quote, Venue, dump, levels, parse
+from twilight.local.venues.model import BTC, USDT, Link, Quote, Venue, dump, levels, parse, word
 
 _CHANNEL = "order_book_"
 
@@ -17,7 +17,7 @@ class Bitstamp(Venue):
     def receive(self, link: Link, text: str) -> list[str]:
         """Answer one channel a message, and the client's heartbeat."""
         message = parse(text) or {}
-        event = message.get("event")
+        event = word(message, "event")
         if event == "bts:heartbeat":
             return [_event("bts:heartbeat", "", {"status": "success"})]
         data = message.get("data")

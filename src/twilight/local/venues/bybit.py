@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from twilight.local.venues.model import BTC, Link, Quote, Venue, dump, levels, parse, texts
+from twilight.local.venues.model import BTC, Link, Quote, Venue, dump, levels, parse, texts, word
 
 _CONNECTION = "cejreaspqfm9se7usbrg-2xh"
 _TOPIC = "orderbook.1."
@@ -19,7 +19,7 @@ class Bybit(Venue):
     def receive(self, link: Link, text: str) -> list[str]:
         """Answer ping, subscribe and unsubscribe; one wrong topic refuses the whole message."""
         message = parse(text) or {}
-        operation = str(message.get("op", ""))
+        operation = word(message, "op")
         if operation == "ping":
             return [_reply(message, "ping", "pong")]
         topics = texts(message.get("args"))

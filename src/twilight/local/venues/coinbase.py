@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from twilight.local.venues.model import BTC, USDT, Link, Quote, Venue, dump, parse, rfc3339, texts
+from twilight.local.venues.model import BTC, USDT, Link, Quote, Venue, dump, parse, rfc3339, texts, word
 
 
 class Coinbase(Venue):
@@ -18,7 +18,8 @@ class Coinbase(Venue):
     def receive(self, link: Link, text: str) -> list[str]:
         """Acknowledge a subscription with all that the link now has."""
         message = parse(text)
-        if message is None or message.get("type") not in {"subscribe", "unsubscribe"}:
+        kind = word(message, "type")
+        if message is None or kind not in {"subscribe", "unsubscribe"}:
             return [_error("Malformed JSON" if message is None else "Type is not supported")]
         wanted = list(_product_ids(message))
         unknown = [symbol for symbol in wanted if self.product_of(symbol) is None]
@@ -26,7 +27,7 @@ class Coinbase(Venue):
             reason = f"{unknown[0]} is not a valid product" if unknown else "No product was named"
             return [_error("Failed to subscribe", reason)]
         chosen = {product for symbol in wanted if (product := self.product_of(symbol))}
-        link.products = link.products | chosen if message["type"] == "subscribe" else link.products - chosen
+        link.products = link.products | chosen if kind == "subscribe" else link.products - chosen
         return [self._subscriptions(link)]
 
     def quote(self, quote: Quote) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from twilight.local.venues.model import BTC, Link, Quote, Venue, dump, parse, texts
+from twilight.local.venues.model import BTC, Link, Quote, Venue, dump, parse, texts, word
 
 _STREAM = "@bookTicker"
 
@@ -17,7 +17,7 @@ class Gemini(Venue):
     def receive(self, link: Link, text: str) -> list[str]:
         """Answer SUBSCRIBE, UNSUBSCRIBE and ping with a status."""
         message = parse(text) or {}
-        method, number = str(message.get("method", "")), message.get("id")
+        method, number = word(message, "method"), message.get("id")
         if method.lower() == "ping":
             return [dump({"id": number, "status": 200, "result": {}})]
         wanted = texts(message.get("params"))

@@ -14,6 +14,7 @@ from twilight.local.venues.model import (
     parse,
     rfc3339,
     texts,
+    word,
 )
 
 
@@ -35,7 +36,7 @@ class Kraken(Venue):
     def receive(self, link: Link, text: str) -> list[str]:
         """Answer ping, subscribe (one reply a symbol) and unsubscribe."""
         message = parse(text)
-        method = message.get("method") if message else None
+        method = word(message, "method")
         if message is None or method not in {"ping", "subscribe", "unsubscribe"}:
             return [self._reply(message, success=False, error="Unsupported method")]
         if method == "ping":

@@ -111,6 +111,12 @@ def parse(text: str) -> dict[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
+def word(message: Mapping[str, object] | None, name: str) -> str:
+    """Return a member that is a string, and the empty string of anything else."""
+    value = message.get(name) if message else None
+    return value if isinstance(value, str) else ""
+
+
 def texts(value: object) -> list[str]:
     """Return the strings of a list, and nothing of anything else."""
     items: Iterable[object] = value if isinstance(value, list) else ()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from twilight.local.venues.model import BTC, Link, Quote, Venue, dump, levels, parse
+from twilight.local.venues.model import BTC, Link, Quote, Venue, dump, levels, parse, word
 
 _CONNECTION = "accb8e21"
 _CHANNEL = "bbo-tbt"
@@ -22,10 +22,10 @@ class Okx(Venue):
         if text == "ping":
             return ["pong"]
         message = parse(text) or {}
-        operation, arguments = message.get("op"), message.get("args")
+        operation, arguments = word(message, "op"), message.get("args")
         if operation not in {"subscribe", "unsubscribe"} or not isinstance(arguments, list):
             return [_error("60012", f"Invalid request: {text[:200]}")]
-        return [self._change(link, str(operation), argument) for argument in arguments]
+        return [self._change(link, operation, argument) for argument in arguments]
 
     def quote(self, quote: Quote) -> str:
         """Return a ``bbo-tbt`` frame."""

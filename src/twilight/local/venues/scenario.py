@@ -50,7 +50,7 @@ def read(text: str, source: str = "scenario") -> Scenario:
         scenario = msgspec.convert(tomllib.loads(text), Scenario)
         strangers = [venue for venue in scenario.quotes if venue not in VENUES]
         if strangers:
-            raise ScenarioError(f"{source}: quotes for {strangers[0]!r}, which is none of {', '.join(VENUES)}")
+            raise ScenarioError(f"{source}: quotes for {strangers[0]!r}, which is no venue")
         scenario.market(0)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, ArithmeticError) as error:
         raise ScenarioError(f"{source}: {error}") from error

@@ -150,7 +150,7 @@ _LIMITS: dict[str, Any] = {
     "queue.buffering.max.messages": QUEUE_MESSAGES_MAX,
     "queue.buffering.max.kbytes": 512 * 1024,
     "reconnect.backoff.max.ms": 1_000,
-    "log_level": 3,
+    "log_level": 2,
 }
 
 

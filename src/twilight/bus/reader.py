@@ -89,7 +89,7 @@ class LogReader:
         return self._offset(OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
     def _offset(self, spec: OffsetSpec) -> int:
-        self._admin = self._admin or AdminClient({"bootstrap.servers": self._brokers, "log_level": 3})
+        self._admin = self._admin or AdminClient({"bootstrap.servers": self._brokers, "log_level": 2})
         asked = self._admin.list_offsets(
             {self._partition: spec},
             isolation_level=self._isolation,
@@ -147,7 +147,7 @@ def _config(brokers: str, group: str, *, read_committed: bool) -> dict[str, str 
         "fetch.message.max.bytes": 16 * 1024 * 1024,
         "queued.max.messages.kbytes": QUEUE_KIB_MAX,
         "reconnect.backoff.max.ms": 1_000,
-        "log_level": 3,
+        "log_level": 2,
     }
 
 

@@ -45,7 +45,7 @@ def ensure(brokers: str, specs: Sequence[TopicSpec]) -> dict[str, str]:
     Raises:
         Unavailable: the cluster does not answer.
     """
-    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 3})
+    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 2})
     new = [
         NewTopic(s.name, num_partitions=s.partitions, replication_factor=s.replication, config=s.config())
         for s in specs
@@ -61,7 +61,7 @@ def topic_ids(brokers: str, names: Sequence[str], *, admin: AdminClient | None =
     Raises:
         Unavailable: the cluster does not answer, or a topic does not exist.
     """
-    admin = admin or AdminClient({"bootstrap.servers": brokers, "log_level": 3})
+    admin = admin or AdminClient({"bootstrap.servers": brokers, "log_level": 2})
     deadline = time.monotonic() + APPEAR_TIMEOUT_S
     while True:
         described = admin.describe_topics(TopicCollection(list(names)), request_timeout=REQUEST_TIMEOUT_S)
@@ -79,7 +79,7 @@ def cleanup_policy(brokers: str, topic: str) -> str:
     Raises:
         Unavailable: the cluster does not answer, or the topic does not exist.
     """
-    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 3})
+    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 2})
     resource = ConfigResource(ResourceType.TOPIC, topic)
     try:
         config = admin.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)[resource].result()

@@ -1,0 +1,129 @@
+"""The Java archives of Kafka and QuestDB: fetched by coordinates, believed only with the pinned SHA-256.
+
+A lock file in `services/` holds one `group:artifact:version sha256:HEX` a line. Everything is kept in one cache
+folder, so a second start fetches nothing and needs no network.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jgo.maven import Dependency, MavenContext, PythonResolver
+
+from twilight.ops.errors import Corrupt, SettingsError, Unavailable
+
+SERVICES = Path(__file__).resolve().parents[3] / "services"
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is fetched, how many pieces are there, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """One archive: what it is and what its bytes must hash to."""
+
+    group: str
+    artifact: str
+    version: str
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        """Return the archive's file name."""
+        return f"{self.artifact}-{self.version}.jar"
+
+
+def read_lock(name: str) -> list[Pinned]:
+    """Return the archives that `services/<name>.lock` pins.
+
+    Raises:
+        SettingsError: the file is missing, or a line has no hash.
+    """
+    path = SERVICES / f"{name}.lock"
+    if not path.is_file():
+        raise SettingsError([f"services/{name}.lock is missing: check the project out again"])
+    lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    return [_parse(line, path) for line in lines]
+
+
+def _parse(line: str, path: Path) -> Pinned:
+    coordinate, _, digest = line.partition(" sha256:")
+    group, artifact, version = coordinate.split(":")
+    if len(digest) != hashlib.sha256().digest_size * 2:
+        raise SettingsError([f"services/{path.name}: {coordinate} has no SHA-256: lock it again"])
+    return Pinned(group, artifact, version, digest)
+
+
+def fetch(name: str, cache: Path, progress: Progress) -> Path:
+    """Return a folder that holds every archive of the lock, each checked against its hash.
+
+    Raises:
+        Corrupt: an archive's bytes are not the pinned ones.
+        Unavailable: an archive cannot be fetched, or the disk is full.
+    """
+    pinned = read_lock(name)
+    folder = cache / name / _fingerprint(pinned)
+    with _locked(cache / f"{name}.lock"):
+        folder.mkdir(parents=True, exist_ok=True)
+        context = MavenContext(repo_cache=cache / "maven", resolver=PythonResolver())
+        for count, archive in enumerate(pinned, start=1):
+            target = folder / archive.file_name
+            if not target.exists():
+                _fetch_one(context, archive, target)
+            progress(name, count, len(pinned))
+    return folder
+
+
+def _fingerprint(pinned: list[Pinned]) -> str:
+    return hashlib.sha256("".join(p.sha256 for p in pinned).encode()).hexdigest()[:12]
+
+
+def _fetch_one(context: MavenContext, archive: Pinned, target: Path) -> None:
+    label = f"{archive.group}:{archive.artifact}:{archive.version}"
+    component = context.project(archive.group, archive.artifact).at_version(archive.version)
+    try:
+        found = component.artifact().resolve()
+        partial = target.with_suffix(".part")
+        shutil.copyfile(found, partial)
+    except OSError as error:
+        raise Unavailable(f"cannot fetch {label}: {error.strerror or error}") from error
+    except RuntimeError as error:
+        raise Unavailable(f"cannot fetch {label}: {error}") from error
+    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+    if digest != archive.sha256:
+        partial.unlink()
+        raise Corrupt(
+            f"{label}: expected SHA-256 {archive.sha256}, found {digest}: delete the download folder, try again"
+        )
+    partial.rename(target)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let one process at a time fill the cache."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def lock(name: str, coordinate: str, cache: Path) -> None:
+    """Write `services/<name>.lock` anew: resolve a coordinate and hash what it needs (for maintainers)."""
+    group, artifact, version = coordinate.split(":")
+    context = MavenContext(repo_cache=cache / "maven", resolver=PythonResolver())
+    root = context.project(group, artifact).at_version(version).artifact()
+    _, nodes = context.resolver.get_dependency_list([Dependency(root)])
+    needed = [root, *(node.dep.artifact for node in nodes)]
+    lines = [f"# {coordinate} and everything it needs to run; made by `twilight local lock {name} {coordinate}`"]
+    for each in sorted(needed, key=lambda a: (a.groupId, a.artifactId)):
+        digest = hashlib.sha256(Path(each.resolve()).read_bytes()).hexdigest()
+        lines.append(f"{each.groupId}:{each.artifactId}:{each.version} sha256:{digest}")
+    (SERVICES / f"{name}.lock").write_text("\n".join(lines) + "\n")

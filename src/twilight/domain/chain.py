@@ -107,6 +107,9 @@ class Chain(Protocol):
     def submit(self, request: ChainRequest) -> Outcome:
         """Carry out one transaction."""
 
+    def check_open(self, order: TraderOrder, payload: str) -> Refused | None:
+        """Return why a resting order's payload could never be filled, None if it can."""
+
     def settle_owner(self, payload: str) -> str | None:
         """Return the account that a settle message's memo names; raises `PayloadError`."""
 
@@ -141,6 +144,11 @@ class Disabled:
             return Refused(Refusal.SERIALIZATION, str(error))
         return Accepted(synthetic_hash(request), output)
 
+    def check_open(self, order: TraderOrder, payload: str) -> Refused | None:
+        """Refuse a payload that does not decode before the order rests."""
+        outcome = self.submit(ChainRequest(Operation.OPEN, order, payload))
+        return outcome if isinstance(outcome, Refused) else None
+
     def settle_owner(self, payload: str) -> str | None:
         """Return the account that a settle message's memo names; raises `PayloadError`."""
         return self._payloads.settle_owner(payload)
@@ -153,9 +161,7 @@ class Disabled:
             return None
         if request.operation in {Operation.OPEN, Operation.FILL}:
             figures = (order.entry_price, order.position_size, order.fee_filled_sats)
-            return self._payloads.open_memo(
-                payload, *(unsigned(round_half_away(figure)) for figure in figures)
-            )
+            return self._payloads.open_memo(payload, *(unsigned(round_half_away(figure)) for figure in figures))
         return None
 
 

@@ -1,21 +1,189 @@
-"""The exchange as one object: inputs in, events out."""
+"""The exchange as one object: inputs in, events out.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+An input becomes a sequence of decisions. Each decision is pure and made on the state as it then is; its events are
+applied by `evolve` before the next decision of the same input is made. So ten thousand liquidations of one tick see
+each other, and a log folded by `evolve` alone gives the same state.
+"""
 
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from twilight.domain import answers
+from twilight.domain.admin import on_admin
+from twilight.domain.answers import Subject
+from twilight.domain.cancelling import cancel_order
 from twilight.domain.chain import Chain, Disabled, LenientPayloads
+from twilight.domain.closing import close_position
+from twilight.domain.commands import (
+    CancelTraderOrder,
+    CancelTraderOrderSlTp,
+    ClientCommand,
+    CreateLendOrder,
+    CreateTraderOrder,
+    CreateTraderOrderSlTp,
+    ExecuteLendOrder,
+    ExecuteTraderOrder,
+    ExecuteTraderOrderSlTp,
+)
+from twilight.domain.context import Case, Context
+from twilight.domain.events import Event, Metadata
+from twilight.domain.evolve import evolve
+from twilight.domain.funding import on_funding_hour
+from twilight.domain.genesis import on_genesis
+from twilight.domain.inputs import (
+    Admin,
+    CommandInput,
+    Conditions,
+    FundingHour,
+    Genesis,
+    Input,
+    NotACommand,
+    QueuePosition,
+    Tick,
+)
+from twilight.domain.lending import deposit, withdraw
+from twilight.domain.opening import open_position
+from twilight.domain.orders import NIL_UUID, OrderStatus, OrderType
 from twilight.domain.profile import DEFAULT, Profile
+from twilight.domain.state import State
+from twilight.domain.ticks import on_tick
+
+Decisions = Iterator[list[Event]]
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What decisions lean on and never change: the rules, the chain port, the source of uuids."""
-
-    profile: Profile
-    chain: Chain
-    new_uuid: Callable[[], str]
+def decisions(state: State, given: Input, conditions: Conditions, context: Context) -> Decisions:
+    """Yield the events of each decision that the input causes; the caller must `evolve` them before going on."""
+    case = Case(state, conditions, context)
+    yield from _INPUTS[type(given)](case, given)
 
 
-def context(new_uuid: Callable[[], str], profile: Profile = DEFAULT, chain: Chain | None = None) -> Context:
-    """Return a context; without a chain, one that accepts everything and reads no payload."""
-    return Context(profile, chain or Disabled(LenientPayloads()), new_uuid)
+def decide(state: State, given: Input, conditions: Conditions, context: Context) -> list[Event]:
+    """Return the events that the input causes, and leave the state as it was.
+
+    It works on a copy, which costs as much as the state is large; the running core uses `Engine.apply`.
+    """
+    return Engine(state.copy(), context).apply(given, conditions)
+
+
+class Engine:
+    """A state and the rules that move it."""
+
+    def __init__(self, state: State, context: Context) -> None:
+        self.state = state
+        self.context = context
+
+    def apply(self, given: Input, conditions: Conditions) -> list[Event]:
+        """Decide and evolve one input; return its events, all of them already applied."""
+        state, events = self.state, list[Event]()
+        for decision in decisions(state, given, conditions, self.context):
+            for event in decision:
+                evolve(state, event)
+            events += decision
+        return events
+
+    def fold(self, event: Event) -> None:
+        """Apply an event that was decided before: recovery and a standby read the log this way."""
+        evolve(self.state, event)
+
+
+def new_engine(
+    new_uuid: Callable[[], str],
+    profile: Profile = DEFAULT,
+    chain: Chain | None = None,
+    state: State | None = None,
+) -> Engine:
+    """Return an engine; without a chain one that accepts everything and reads no payload."""
+    context = Context(profile, chain or Disabled(LenientPayloads()), new_uuid)
+    return Engine(state or State(), context)
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+def _on_command(case: Case, given: CommandInput) -> Decisions:
+    command = given.command
+    if given.position is not None and _seen(case.state, given.position):
+        return
+    handler = _COMMANDS.get(type(command))
+    if handler is None:
+        yield [_not_a_command(case, given)]
+        return
+    request_id = command.request_id  # type: ignore[union-attr]  # every client command has one
+    if request_id and request_id in case.state.request_ids:
+        return
+    case.metadata = command_metadata(given.position, request_id)
+    yield from handler(case, given, command)  # type: ignore[arg-type]  # the table holds client commands only
+
+
+def _seen(state: State, position: QueuePosition) -> bool:
+    """Return whether the log already holds what this command or a later one of its queue became (C5)."""
+    known = state.queues.get(position.queue)
+    return known is not None and known[0] == position.topic_id and position.offset <= known[1]
+
+
+def command_metadata(position: QueuePosition | None, request_id: str) -> Metadata | None:
+    """Return the key metadata of every event that a command causes (C5)."""
+    metadata: Metadata = {}
+    if position is not None:
+        metadata = {
+            "queue": position.queue,
+            "topic_id": position.topic_id,
+            "offset": str(position.offset),
+        }
+    if request_id:
+        metadata["request_id"] = request_id
+    return metadata or None
+
+
+def _not_a_command(case: Case, given: CommandInput) -> Event:
+    """Return the answer to a record that is no command; its request id does not count as used (C6)."""
+    command, position = given.command, given.position
+    case.metadata = command_metadata(position, "")
+    if isinstance(command, NotACommand):
+        reason, request_id = command.reason, command.request_id
+    else:
+        reason, request_id = f"{type(command).__name__} is an internal marker, not a command", ""
+    if position is not None:
+        reason = f"{reason} (queue {position.queue}, offset {position.offset})"
+    subject = Subject(NIL_UUID, "", OrderType.MARKET, request_id)
+    return answers.failed(case, subject, OrderStatus.SERIALIZATION_ERROR, reason)
+
+
+def _open(case: Case, given: CommandInput, command: Any) -> Decisions:  # noqa: ANN401  # dispatched by type
+    yield from open_position(case, given, command)
+
+
+def _close(case: Case, given: CommandInput, command: Any) -> Decisions:  # noqa: ANN401  # dispatched by type
+    yield from close_position(case, given, command)
+
+
+def _cancel(case: Case, given: CommandInput, command: Any) -> Decisions:  # noqa: ANN401, ARG001  # dispatched by type
+    yield from cancel_order(case, command)
+
+
+def _deposit(case: Case, given: CommandInput, command: Any) -> Decisions:  # noqa: ANN401, ARG001  # dispatched by type
+    yield from deposit(case, command)
+
+
+def _withdraw(case: Case, given: CommandInput, command: Any) -> Decisions:  # noqa: ANN401, ARG001  # dispatched by type
+    yield from withdraw(case, command)
+
+
+_COMMANDS: Mapping[type, Callable[[Case, CommandInput, ClientCommand], Decisions]] = {
+    CreateTraderOrder: _open,
+    CreateTraderOrderSlTp: _open,
+    ExecuteTraderOrder: _close,
+    ExecuteTraderOrderSlTp: _close,
+    CancelTraderOrder: _cancel,
+    CancelTraderOrderSlTp: _cancel,
+    CreateLendOrder: _deposit,
+    ExecuteLendOrder: _withdraw,
+}
+
+_INPUTS: Mapping[type, Callable[[Case, Any], Decisions]] = {
+    CommandInput: _on_command,
+    Tick: on_tick,
+    FundingHour: on_funding_hour,
+    Admin: on_admin,
+    Genesis: on_genesis,
+}

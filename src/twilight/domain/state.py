@@ -6,7 +6,7 @@ have the same `state_hash`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from twilight.domain.commands import Meta, SlTp
 from twilight.domain.orders import LendOrder, TraderOrder
@@ -123,3 +123,15 @@ class State:
     retries: dict[str, Retry] = field(default_factory=dict)
     shortfall_sats: int = 0
     """What winners were owed beyond the pool, in total (R6)."""
+
+    def copy(self) -> State:
+        """Return an independent state; records are shared, since nothing changes one after it was made."""
+        own: dict[str, object] = {
+            "exposure": replace(self.exposure),
+            "switches": replace(self.switches),
+            "positions": {uuid: replace(held) for uuid, held in self.positions.items()},
+            "triggers": self.triggers.copy(),
+        }
+        for name in ("trader_accounts", "deposits", "lender_accounts", "request_ids", "queues", "ticks", "retries"):
+            own[name] = getattr(self, name).copy()
+        return replace(self, **own)  # type: ignore[arg-type]  # the names are the fields' own

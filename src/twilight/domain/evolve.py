@@ -1,0 +1,436 @@
+"""The only thing that changes the state: one event after another, live and in recovery alike (engine 9.3).
+
+Totals are not taken from the events that show them but follow from the orders, exactly, however large they are.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from twilight.domain import clock
+from twilight.domain.commands import (
+    CancelTraderOrder,
+    CancelTraderOrderSlTp,
+    CreateTraderOrder,
+    CreateTraderOrderSlTp,
+    ExecuteTraderOrder,
+    ExecuteTraderOrderSlTp,
+    SettleOnLimit,
+)
+from twilight.domain.errors import Corrupt
+from twilight.domain.events import (
+    CurrentPriceUpdate,
+    Event,
+    FeeUpdate,
+    FundingRateUpdate,
+    LendOrderEvent,
+    Metadata,
+    PoolUpdate,
+    PositionSizeLogDBUpdate,
+    RiskAction,
+    RiskEngineUpdate,
+    RiskParamsUpdate,
+    SetAction,
+    SortedSetCommand,
+    SortedSetDBUpdate,
+    Stop,
+    TraderOrderEvent,
+    TraderOrderFundingUpdate,
+    TraderOrderLimitUpdate,
+    TraderOrderLiquidation,
+    TraderOrderUpdate,
+    TxHash,
+    TxHashUpdate,
+)
+from twilight.domain.formulas import accrued
+from twilight.domain.numbers import score
+from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
+from twilight.domain.pool import Fees, FundingOrderEventUpdate, PoolBatchOrder
+from twilight.domain.state import Deposit, Legs, Position, Retry, State
+from twilight.domain.totals import size_of, value_of
+from twilight.domain.triggers import TriggerSet
+
+RETRY_WAIT_MAX_S = 60
+REQUEST_IDS_MAX = 100_000
+
+
+def evolve(state: State, event: Event) -> None:
+    """Apply one event; raises `Corrupt` when it cannot follow the state."""
+    if event.metadata:
+        _remember(state, event.metadata)
+    _EFFECTS[type(event)](state, event)
+
+
+def _remember(state: State, metadata: Metadata) -> None:
+    """Keep how far each queue was read and which requests were answered (C5, C7)."""
+    queue = metadata.get("queue")
+    if queue is not None:
+        state.queues[queue] = (metadata.get("topic_id", ""), int(metadata["offset"]))
+    request_id = metadata.get("request_id")
+    if request_id and request_id not in state.request_ids:
+        state.request_ids[request_id] = None
+        if len(state.request_ids) > REQUEST_IDS_MAX:
+            del state.request_ids[next(iter(state.request_ids))]
+
+
+# --- trader orders ---------------------------------------------------------------------------------------------------
+
+
+def _trader_order(state: State, event: TraderOrderEvent) -> None:
+    state.trader_log_sequence = event.seq
+    command = event.command
+    if isinstance(command, CreateTraderOrder | CreateTraderOrderSlTp):
+        _enter(state, event.order, command)
+    elif isinstance(command, _ENDINGS):
+        _leave(state, event.order)
+    else:
+        raise Corrupt(f"a TraderOrder event cannot carry {type(command).__name__}")
+
+
+_ENDINGS = (
+    ExecuteTraderOrder,
+    ExecuteTraderOrderSlTp,
+    CancelTraderOrder,
+    CancelTraderOrderSlTp,
+    SettleOnLimit,
+)
+
+
+def _enter(state: State, order: TraderOrder, command: CreateTraderOrder | CreateTraderOrderSlTp) -> None:
+    if order.uuid in state.positions:
+        raise Corrupt(f"order {order.uuid} entered the book twice")
+    filled = order.status is OrderStatus.FILLED
+    market = order.order_type is OrderType.MARKET
+    position = Position(
+        order,
+        command.payload,
+        command.request_id,
+        state.fees.filled_on_market if market else state.fees.filled_on_limit,
+    )
+    state.trader_sequence = max(state.trader_sequence, order.entry_sequence)
+    state.positions[order.uuid] = position
+    state.trader_accounts[order.account_id] = order.uuid
+    if filled:
+        _fill(state, order)
+        return
+    _add_pending(state, order, value_of(order))
+    open_set(state, order.side).put(order.uuid, score(order.entry_price))
+    if isinstance(command, CreateTraderOrderSlTp) and command.sltp and command.settle_message is not None:
+        position.legs = Legs(command.sltp, command.settle_message, command.meta, command.request_id)
+
+
+def _leave(state: State, order: TraderOrder) -> None:
+    position = state.positions.pop(order.uuid, None)
+    if position is None:
+        raise Corrupt(f"order {order.uuid} left the book without being in it")
+    kept = position.order
+    state.trader_accounts.pop(kept.account_id, None)
+    state.retries.pop(kept.uuid, None)
+    if kept.status is OrderStatus.PENDING:
+        _add_pending(state, kept, -value_of(kept))
+        open_set(state, kept.side).discard(kept.uuid)
+        return
+    _add_filled(state, kept, -1)
+    liquidation_set(state, kept.side).discard(kept.uuid)
+    for sets in (close_limit_set, stop_loss_set, take_profit_set):
+        sets(state, kept.side).discard(kept.uuid)
+
+
+def _fill(state: State, order: TraderOrder) -> None:
+    _add_filled(state, order, 1)
+    _put_liquidation(state, order)
+
+
+def _put_liquidation(state: State, order: TraderOrder) -> None:
+    if order.liquidation_price > 0:
+        liquidation_set(state, order.side).put(order.uuid, score(order.liquidation_price))
+    else:
+        liquidation_set(state, order.side).discard(order.uuid)
+
+
+def _add_filled(state: State, order: TraderOrder, sign: int) -> None:
+    sums = state.exposure
+    sums.accrued_sats += sign * accrued(order.available_margin_sats, order.initial_margin_sats)
+    if order.side is Side.LONG:
+        sums.long_sats += sign * value_of(order)
+        sums.long_size += sign * size_of(order)
+    else:
+        sums.short_sats += sign * value_of(order)
+        sums.short_size += sign * size_of(order)
+
+
+def _add_pending(state: State, order: TraderOrder, value_sats: int) -> None:
+    if order.side is Side.LONG:
+        state.exposure.pending_long_sats += value_sats
+    else:
+        state.exposure.pending_short_sats += value_sats
+
+
+def _order_filled(state: State, event: TraderOrderUpdate) -> None:
+    state.trader_log_sequence = event.seq
+    order = event.order
+    position = _position(state, order.uuid)
+    _add_pending(state, order, -value_of(position.order))
+    open_set(state, order.side).discard(order.uuid)
+    position.order = order
+    position.margin_fee_pct = state.fees.filled_on_limit
+    position.legs = None
+    _fill(state, order)
+
+
+def _close_price_set(state: State, event: TraderOrderLimitUpdate) -> None:
+    state.trader_log_sequence = event.seq
+    command = event.command
+    if not isinstance(command, SettleOnLimit):
+        _position(state, event.order.uuid).payload = command.payload
+
+
+def _funded(state: State, event: TraderOrderFundingUpdate) -> None:
+    command = event.command
+    if not isinstance(command, FundingOrderEventUpdate):
+        raise Corrupt(f"a TraderOrderFundingUpdate event cannot carry {type(command).__name__}")
+    position, order = _position(state, event.order.uuid), command.order
+    before = position.order
+    state.exposure.accrued_sats += accrued(order.available_margin_sats, order.initial_margin_sats) - accrued(
+        before.available_margin_sats, before.initial_margin_sats
+    )
+    position.order = order
+    position.funded = True
+    name = "FilledOnMarket" if order.order_type is OrderType.MARKET else "FilledOnLimit"
+    position.margin_fee_pct = float(command.meta[name] or 0)
+    position.margin_rate_pct = float(command.meta["FundingRate"] or 0)
+    _put_liquidation(state, order)
+
+
+def _liquidated(state: State, event: TraderOrderLiquidation) -> None:
+    state.trader_log_sequence = event.seq
+    _leave(state, event.order)
+
+
+def _position(state: State, uuid: str) -> Position:
+    position = state.positions.get(uuid)
+    if position is None:
+        raise Corrupt(f"order {uuid} changed without being in the book")
+    return position
+
+
+# --- the pool and its lenders ----------------------------------------------------------------------------------------
+
+
+def _lend_order(state: State, event: LendOrderEvent) -> None:
+    state.lend_log_sequence = event.seq
+    order = event.order
+    state.lend_sequence = max(state.lend_sequence, order.entry_sequence)
+    if order.status is OrderStatus.FILLED:
+        state.deposits[order.uuid] = Deposit(order, clock.parse_iso(order.timestamp))
+        state.lender_accounts[order.account_id] = order.uuid
+    elif order.exit_nonce == 1 and order.uuid not in state.deposits:
+        state.deposits[order.uuid] = Deposit(order, clock.parse_iso(order.timestamp))  # the genesis of the pool
+    elif state.deposits.pop(order.uuid, None) is None:
+        raise Corrupt(f"deposit {order.uuid} left the pool without being in it")
+    else:
+        state.lender_accounts.pop(order.account_id, None)
+
+
+def _pool(state: State, event: PoolUpdate) -> None:
+    state.pool = event.pool
+    if event.metadata and "shortfall_sats" in event.metadata:
+        state.shortfall_sats += int(event.metadata["shortfall_sats"])
+
+
+# --- prices, triggers, funding ---------------------------------------------------------------------------------------
+
+
+def _price(state: State, event: CurrentPriceUpdate) -> None:
+    state.price = event.price
+    state.awaits_tick = False
+    metadata = event.metadata
+    if metadata and "tick" in metadata:
+        epoch, seq = metadata["tick"].split("|")[2:4]
+        state.ticks[metadata["kid"]] = (int(epoch), int(seq))
+
+
+def _funding_rate(state: State, event: FundingRateUpdate) -> None:
+    state.funding_rate_pct = event.rate_pct
+    metadata = event.metadata
+    if metadata and "funding_hour" in metadata:
+        state.funding_hour = int(metadata["funding_hour"])
+        state.funding_index = int(metadata["funding_index"])
+
+
+def _sorted_set(state: State, event: SortedSetDBUpdate) -> None:
+    command = event.command
+    if command.uuid is None:
+        _bulk_remove(state, command)
+    elif command.price is None:
+        _remove_trigger(state, command, command.uuid)
+    else:
+        _put_trigger(state, event, command.uuid, command.price)
+
+
+def open_set(state: State, side: Side) -> TriggerSet:
+    """Return the resting opens of a side."""
+    return state.triggers.open_long if side is Side.LONG else state.triggers.open_short
+
+
+def liquidation_set(state: State, side: Side) -> TriggerSet:
+    """Return the liquidation prices of a side."""
+    return state.triggers.liquidate_long if side is Side.LONG else state.triggers.liquidate_short
+
+
+def close_limit_set(state: State, side: Side) -> TriggerSet:
+    """Return the close limits of a side's positions."""
+    return state.triggers.close_long if side is Side.LONG else state.triggers.close_short
+
+
+def stop_loss_set(state: State, side: Side) -> TriggerSet:
+    """Return the stop losses of a side's positions."""
+    return state.triggers.stop_loss_long if side is Side.LONG else state.triggers.stop_loss_short
+
+
+def take_profit_set(state: State, side: Side) -> TriggerSet:
+    """Return the take profits of a side's positions."""
+    return state.triggers.take_profit_long if side is Side.LONG else state.triggers.take_profit_short
+
+
+_SET_OF: dict[SetAction, Callable[[State, Side], TriggerSet]] = {
+    action: chosen
+    for actions, chosen in (
+        (
+            (SetAction.ADD_LIQUIDATION, SetAction.UPDATE_LIQUIDATION, SetAction.REMOVE_LIQUIDATION),
+            liquidation_set,
+        ),
+        ((SetAction.ADD_OPEN_LIMIT, SetAction.UPDATE_OPEN_LIMIT, SetAction.REMOVE_OPEN_LIMIT), open_set),
+        (
+            (SetAction.ADD_CLOSE_LIMIT, SetAction.UPDATE_CLOSE_LIMIT, SetAction.REMOVE_CLOSE_LIMIT),
+            close_limit_set,
+        ),
+        ((SetAction.ADD_STOP_LOSS, SetAction.UPDATE_STOP_LOSS, SetAction.REMOVE_STOP_LOSS), stop_loss_set),
+        (
+            (SetAction.ADD_TAKE_PROFIT, SetAction.UPDATE_TAKE_PROFIT, SetAction.REMOVE_TAKE_PROFIT),
+            take_profit_set,
+        ),
+    )
+    for action in actions
+}
+
+
+def _put_trigger(state: State, event: SortedSetDBUpdate, uuid: str, price: float) -> None:
+    command, metadata = event.command, event.metadata or {}
+    _SET_OF[command.action](state, command.side).put(uuid, score(price))
+    position = _position(state, uuid)
+    request_id = metadata.get("set_by", metadata.get("request_id", ""))
+    if command.action in {SetAction.ADD_CLOSE_LIMIT, SetAction.UPDATE_CLOSE_LIMIT}:
+        position.close_limit_request_id = request_id
+    elif command.action in {SetAction.ADD_STOP_LOSS, SetAction.UPDATE_STOP_LOSS}:
+        position.stop_loss_request_id = request_id
+    elif command.action in {SetAction.ADD_TAKE_PROFIT, SetAction.UPDATE_TAKE_PROFIT}:
+        position.take_profit_request_id = request_id
+    if "retry" in metadata:
+        wait_s = min(2 ** int(metadata["retry"]), RETRY_WAIT_MAX_S)
+        not_before = clock.parse_iso(event.time) + wait_s * clock.NS_PER_S
+        state.retries[uuid] = Retry(int(metadata["retry"]), not_before)
+
+
+def _remove_trigger(state: State, command: SortedSetCommand, uuid: str) -> None:
+    position = state.positions.get(uuid)
+    if position is not None and position.legs is not None:
+        _drop_leg(position, command.action)
+        return
+    _SET_OF[command.action](state, command.side).discard(uuid)
+
+
+def _drop_leg(position: Position, action: SetAction) -> None:
+    """Forget a leg that waited for the fill (R8)."""
+    legs = position.legs
+    if legs is None:
+        return
+    sl = None if action is SetAction.REMOVE_STOP_LOSS else legs.sltp.sl
+    tp = None if action is SetAction.REMOVE_TAKE_PROFIT else legs.sltp.tp
+    kept = type(legs.sltp)(sl, tp)
+    empty = sl is None and tp is None
+    position.legs = None if empty else Legs(kept, legs.settle_message, legs.meta, legs.request_id)
+
+
+def _bulk_remove(state: State, command: SortedSetCommand) -> None:
+    if command.price is None:
+        raise Corrupt(f"{command.action} needs a price")
+    sets, above = _BULK_SETS[command.action, command.side]
+    bound = score(command.price)
+    for name in sets:
+        members: TriggerSet = getattr(state.triggers, name)
+        for uuid in members.at_or_above(bound) if above else members.at_or_below(bound):
+            members.discard(uuid)
+
+
+_BULK_SETS: dict[tuple[SetAction, Side], tuple[tuple[str, ...], bool]] = {
+    (SetAction.BULK_OPEN_LIMIT, Side.LONG): (("open_long",), True),
+    (SetAction.BULK_OPEN_LIMIT, Side.SHORT): (("open_short",), False),
+    (SetAction.BULK_LIQUIDATION, Side.LONG): (("liquidate_long",), True),
+    (SetAction.BULK_LIQUIDATION, Side.SHORT): (("liquidate_short",), False),
+    (SetAction.BULK_CLOSE_LIMIT, Side.LONG): (("close_long",), False),
+    (SetAction.BULK_CLOSE_LIMIT, Side.SHORT): (("close_short",), True),
+    (SetAction.BULK_SLTP, Side.SHORT): (("stop_loss_long", "take_profit_short"), True),
+    (SetAction.BULK_SLTP, Side.LONG): (("stop_loss_short", "take_profit_long"), False),
+}
+"""Which sets a bulk removal clears, and whether above the price (S6)."""
+
+
+# --- settings and records --------------------------------------------------------------------------------------------
+
+
+def _fees(state: State, event: FeeUpdate) -> None:
+    fees = event.command
+    state.fees = Fees(fees.filled_on_market, fees.filled_on_limit, fees.settled_on_market, fees.settled_on_limit)
+
+
+def _params(state: State, event: RiskParamsUpdate) -> None:
+    state.params = event.params
+
+
+def _risk(state: State, event: RiskEngineUpdate) -> None:
+    action, enabled = event.command.action, bool(event.command.enabled)
+    switches = state.switches
+    if action is RiskAction.SET_MANUAL_HALT:
+        switches.manual_halt = enabled
+    elif action is RiskAction.SET_MANUAL_CLOSE_ONLY:
+        switches.manual_close_only = enabled
+    elif action is RiskAction.SET_PAUSE_FUNDING:
+        switches.pause_funding = enabled
+    elif action is RiskAction.SET_PAUSE_PRICE_FEED:
+        state.awaits_tick = state.awaits_tick or (switches.pause_price_feed and not enabled)
+        switches.pause_price_feed = enabled
+
+
+def _record(state: State, event: TxHash | TxHashUpdate) -> None:
+    data = event.data
+    if data.output is not None and data.status is OrderStatus.FILLED:
+        position = state.positions.get(data.order_id)
+        if position is not None:
+            position.memo = data.output
+
+
+def _nothing(state: State, event: Event) -> None:
+    """Events that show what follows from others."""
+
+
+_EFFECTS: dict[type, Callable[[State, Any], None]] = {
+    TraderOrderEvent: _trader_order,
+    TraderOrderUpdate: _order_filled,
+    TraderOrderLimitUpdate: _close_price_set,
+    TraderOrderFundingUpdate: _funded,
+    TraderOrderLiquidation: _liquidated,
+    LendOrderEvent: _lend_order,
+    PoolUpdate: _pool,
+    FundingRateUpdate: _funding_rate,
+    CurrentPriceUpdate: _price,
+    SortedSetDBUpdate: _sorted_set,
+    PositionSizeLogDBUpdate: _nothing,
+    TxHash: _record,
+    TxHashUpdate: _record,
+    FeeUpdate: _fees,
+    RiskEngineUpdate: _risk,
+    RiskParamsUpdate: _params,
+    Stop: _nothing,
+}
+
+EMPTY_BATCH = PoolBatchOrder()

@@ -1,0 +1,262 @@
+"""Opening: market orders fill at once, limit orders rest until a tick reaches them (engine 3.1, 3.2)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from twilight.domain import answers, formulas, risk, totals
+from twilight.domain.answers import Subject
+from twilight.domain.chain import Accepted, ChainRequest, Operation, Refused
+from twilight.domain.closing import set_legs_after_fill
+from twilight.domain.commands import CreateTraderOrder, CreateTraderOrderSlTp, OpenCommand, SettleOnLimit
+from twilight.domain.context import Case
+from twilight.domain.errors import Rejected
+from twilight.domain.events import (
+    Event,
+    Metadata,
+    SetAction,
+    SizeAction,
+    SortedSetCommand,
+    SortedSetDBUpdate,
+    TraderOrderEvent,
+    TraderOrderUpdate,
+    TxHash,
+)
+from twilight.domain.inputs import CommandInput
+from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
+from twilight.domain.pool import PriceTickerOrderFill
+from twilight.domain.profile import LiquidationBasis
+from twilight.domain.state import Legs, Position
+
+ACCOUNT_PLACEHOLDER = "account_id"
+
+
+def open_position(case: Case, source: CommandInput, command: OpenCommand) -> Iterator[list[Event]]:
+    """Fill the order, let it rest, or say why not; then set the stop loss and take profit that came with it."""
+    uuid = case.context.new_uuid()
+    order_type = converted_type(case, command)
+    request = command.request
+    account = uuid if request.account_id == ACCOUNT_PLACEHOLDER else request.account_id
+    subject = Subject(uuid, account, order_type, command.request_id)
+    try:
+        admit(case, command, order_type, source.broker_time_ms)
+        if account in case.state.trader_accounts:
+            raise Rejected(OrderStatus.DUPLICATE_ORDER, "Duplicate order detected", answers.DUPLICATE)
+    except Rejected as why:
+        yield [answers.rejected(case, subject, why)]
+        return
+    command = _with_position(command, source)
+    order = new_order(case, command, subject, order_type)
+    if order.status is OrderStatus.PENDING:
+        yield _rest(case, order, command, subject)
+        return
+    yield _fill_at_once(case, order, command, subject)
+    legs = _legs(command)
+    if legs is not None and uuid in case.state.positions:
+        yield from set_legs_after_fill(case, uuid, legs)
+
+
+def converted_type(case: Case, command: OpenCommand) -> OrderType:
+    """Return the type after conversion: a limit that is already through the market is a market order (3.1)."""
+    request, price = command.request, case.price
+    if request.order_type is not OrderType.LIMIT or price <= 0:
+        return request.order_type
+    through = request.entry_price >= price if request.side is Side.LONG else request.entry_price <= price
+    return OrderType.MARKET if through else OrderType.LIMIT
+
+
+def admit(case: Case, command: OpenCommand, order_type: OrderType, broker_time_ms: int | None) -> None:
+    """Refuse what may not be opened, in the order of R24."""
+    request = command.request
+    if order_type not in {OrderType.MARKET, OrderType.LIMIT}:
+        raise risk.wrong("order_type", "MARKET or LIMIT", order_type)
+    risk.check_whole_sats("initial_margin", request.initial_margin_sats)
+    risk.check_leverage(request.initial_margin_sats, request.leverage)
+    if request.order_type is OrderType.LIMIT:
+        risk.check_price("entryprice", request.entry_price)
+    if isinstance(command, CreateTraderOrderSlTp):
+        _check_legs(command)
+    risk.check_age(case, broker_time_ms)
+    risk.gate_open(case, request.side, request.initial_margin_sats, request.leverage)
+
+
+def _check_legs(command: CreateTraderOrderSlTp) -> None:
+    if command.sltp is None:
+        return
+    if command.settle_message is None:
+        raise risk.wrong("settle message", "present when a stop loss or take profit is", None)
+    for name, price in (("sl", command.sltp.sl), ("tp", command.sltp.tp)):
+        if price is not None:
+            risk.check_price(name, price)
+
+
+def _legs(command: OpenCommand) -> Legs | None:
+    if isinstance(command, CreateTraderOrderSlTp) and command.sltp and command.settle_message is not None:
+        return Legs(command.sltp, command.settle_message, command.meta, command.request_id)
+    return None
+
+
+def _with_position(command: OpenCommand, source: CommandInput) -> OpenCommand:
+    """Return the command with where it stood added to its metadata, as plain creates have it (1.9)."""
+    if source.position is None or not isinstance(command, CreateTraderOrder):
+        return command
+    extra = {"offset": str(source.position.offset), "kafka_key": source.key}
+    return CreateTraderOrder(command.request, command.meta | extra, command.payload, command.request_id)
+
+
+def new_order(case: Case, command: OpenCommand, subject: Subject, order_type: OrderType) -> TraderOrder:
+    """Return the order as the request makes it: FILLED at the current price, or PENDING at its limit (1.2)."""
+    request, fees = command.request, case.state.fees
+    market = order_type is OrderType.MARKET
+    order = TraderOrder(
+        subject.order_id,
+        subject.account_id,
+        request.side,
+        OrderStatus.FILLED if market else OrderStatus.PENDING,
+        order_type,
+        case.price if market else request.entry_price,
+        request.execution_price,
+        0.0,
+        request.leverage,
+        request.initial_margin_sats,
+        request.initial_margin_sats,
+        case.conditions.now_iso,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0,
+        0,
+        case.state.trader_sequence + 1,
+        0.0,
+        0.0,
+    )
+    set_figures(case, order, fees.filled_on_market if market else fees.filled_on_limit)
+    return order
+
+
+def set_figures(case: Case, order: TraderOrder, fee_pct: float) -> None:
+    """Compute size, bankruptcy, margin, fee and liquidation figures of a fresh order (2.1 to 2.7).
+
+    The funding term of the maintenance margin is 0 until the first funding, on purpose (W-11).
+    """
+    margin, entry, side = order.initial_margin_sats, order.entry_price, order.side
+    value = formulas.entry_value(margin, order.leverage)
+    size = formulas.position_size(value, entry)
+    bankruptcy = formulas.bankruptcy_price(entry, order.leverage, side)
+    worth = formulas.bankruptcy_value(size, bankruptcy)
+    mm_ratio = case.state.params.mm_ratio
+    order.position_size = size
+    order.bankruptcy_price = bankruptcy
+    order.bankruptcy_value_sats = worth
+    order.maintenance_margin_sats = formulas.maintenance_margin(value, worth, fee_pct, 0.0, mm_ratio)
+    if order.status is OrderStatus.FILLED:
+        order.fee_filled_sats = formulas.fee(fee_pct, size, entry)
+        order.available_margin_sats = margin - order.fee_filled_sats
+    order.liquidation_price = liquidation_price(case, order)
+
+
+def liquidation_price(case: Case, order: TraderOrder) -> float:
+    """Return Q on the margin that the profile names (2.6, W-12)."""
+    initial = case.context.profile.liquidation_basis is LiquidationBasis.INITIAL
+    return formulas.liquidation_price(
+        order.entry_price,
+        order.position_size,
+        order.maintenance_margin_sats,
+        order.initial_margin_sats if initial else order.available_margin_sats,
+        order.side,
+    )
+
+
+def _fill_at_once(case: Case, order: TraderOrder, command: OpenCommand, subject: Subject) -> list[Event]:
+    outcome = case.context.chain.submit(ChainRequest(Operation.OPEN, order, command.payload))
+    if isinstance(outcome, Refused):
+        return [_create_failed(case, subject, outcome)]
+    return [
+        totals.exposure_added(case, order),
+        totals.size_changed(case, order, SizeAction.ADD),
+        _entered(case, order, command),
+        answers.succeeded(case, subject, OrderStatus.FILLED, outcome.tx_hash, outcome.output),
+    ]
+
+
+def _rest(case: Case, order: TraderOrder, command: OpenCommand, subject: Subject) -> list[Event]:
+    refused = case.context.chain.check_open(order, command.payload)
+    if refused is not None:
+        return [_create_failed(case, subject, refused)]
+    record = answers.data(case, subject, OrderStatus.PENDING, new_price=order.entry_price)
+    return [
+        totals.pending_added(case, order),
+        _entered(case, order, command),
+        TxHash(record, f'tx_limit_submit-"{command.request_id}"', case.metadata),
+    ]
+
+
+def _create_failed(case: Case, subject: Subject, refused: Refused) -> TxHash:
+    reason = f'Error : "{refused.text}", Failed to create trader order'
+    return answers.failed(case, subject, refused.status, reason)
+
+
+def _entered(case: Case, order: TraderOrder, command: OpenCommand) -> TraderOrderEvent:
+    seq = case.state.trader_log_sequence + 1
+    return TraderOrderEvent(order, command, seq, f"add_order-{order.uuid}", case.metadata)
+
+
+def fill_resting(case: Case, position: Position, *, remove_first: bool) -> Iterator[list[Event]]:
+    """Fill a resting order at the current price, with the limit fee; a refused one is dropped (3.2)."""
+    resting = position.order
+    price = case.price
+    order = replace(
+        resting,
+        status=OrderStatus.FILLED,
+        entry_price=price,
+        timestamp=case.conditions.now_iso,
+    )
+    set_figures(case, order, case.state.fees.filled_on_limit)
+    events: list[Event] = [_removed_from_open_set(case, resting)] if remove_first else []
+    outcome = case.context.chain.submit(ChainRequest(Operation.FILL, order, position.payload))
+    subject = Subject(order.uuid, order.account_id, OrderType.LIMIT, position.request_id)
+    if isinstance(outcome, Refused):
+        yield [*events, *_dropped(case, resting, subject, outcome)]
+        return
+    legs = position.legs
+    yield [*events, *_filled(case, order, subject, outcome)]
+    if legs is not None:
+        yield from set_legs_after_fill(case, order.uuid, legs)
+
+
+def _filled(case: Case, order: TraderOrder, subject: Subject, outcome: Accepted) -> list[Event]:
+    price = case.price
+    command = PriceTickerOrderFill([order.uuid], case.tick_meta(), price)
+    seq = case.state.trader_log_sequence + 1
+    return [
+        *totals.pending_filled(case, order),
+        totals.size_changed(case, order, SizeAction.ADD),
+        TraderOrderUpdate(order, command, seq, f"update_order-{order.uuid}", case.metadata),
+        answers.done(case, subject, OrderStatus.FILLED, outcome.tx_hash, outcome.output),
+    ]
+
+
+def _dropped(case: Case, order: TraderOrder, subject: Subject, refused: Refused) -> list[Event]:
+    """Return the end of a resting order whose fill the chain refused; its exposure is released (W-16)."""
+    cancelled = replace(order, status=OrderStatus.CANCELLED, timestamp=case.conditions.now_iso)
+    command = SettleOnLimit(order, case.tick_meta(), case.price)
+    seq = case.state.trader_log_sequence + 1
+    reason = f'Error : "{refused.text}", Failed to fill limit order'
+    return [
+        totals.pending_removed(case, order),
+        answers.failed_on_its_own(case, subject, refused.status, reason),
+        TraderOrderEvent(cancelled, command, seq, f"remove_order-{order.uuid}", case.metadata),
+    ]
+
+
+def _removed_from_open_set(case: Case, order: TraderOrder) -> SortedSetDBUpdate:
+    command = SortedSetCommand(SetAction.REMOVE_OPEN_LIMIT, order.uuid, None, order.side)
+    agg_id = f"RemoveOpenLimitPrice-{order.uuid}"
+    return SortedSetDBUpdate(command, case.conditions.now_iso, agg_id, case.metadata)
+
+
+def set_by(request_id: str) -> Metadata | None:
+    """Return the metadata that remembers which request set a trigger that the engine sets on its own (R26)."""
+    return {"set_by": request_id} if request_id else None

@@ -1,0 +1,213 @@
+"""Ticks: the price moves, and what the move sets off (engine 5.2).
+
+In this order: liquidations first, so that nothing is paid out of a position already under its liquidation price;
+closes next; fills last, so that a new position is first judged at the next tick. An order that two checks hit is
+handled by the first.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from twilight.domain import risk
+from twilight.domain.closing import (
+    Close,
+    Scores,
+    Trigger,
+    fee_when_fired,
+    liquidate,
+    liquidation_put_back,
+    removal_event,
+    settle,
+)
+from twilight.domain.context import TRADABLE, Case
+from twilight.domain.evolve import liquidation_set, open_set
+from twilight.domain.events import (
+    CurrentPriceUpdate,
+    Event,
+    Metadata,
+    SetAction,
+    SortedSetCommand,
+    SortedSetDBUpdate,
+    TraderOrderLiquidation,
+)
+from twilight.domain.inputs import Tick, gating_status
+from twilight.domain.numbers import round_half_away, score
+from twilight.domain.opening import fill_resting
+from twilight.domain.orders import OrderStatus, Side
+from twilight.domain.state import Position
+from twilight.domain.totals import value_of
+
+SIDES = (Side.SHORT, Side.LONG)
+"""The order in which the two sides are handled."""
+
+GROUPS = (
+    (Trigger.CLOSE_LIMIT, Side.SHORT, SetAction.BULK_CLOSE_LIMIT, Side.SHORT),
+    (Trigger.CLOSE_LIMIT, Side.LONG, SetAction.BULK_CLOSE_LIMIT, Side.LONG),
+    (Trigger.STOP_LOSS, Side.LONG, SetAction.BULK_SLTP, Side.SHORT),
+    (Trigger.TAKE_PROFIT, Side.SHORT, SetAction.BULK_SLTP, Side.SHORT),
+    (Trigger.STOP_LOSS, Side.SHORT, SetAction.BULK_SLTP, Side.LONG),
+    (Trigger.TAKE_PROFIT, Side.LONG, SetAction.BULK_SLTP, Side.LONG),
+)
+"""The six close checks in their order: trigger, position's side, bulk removal and the side that names its set."""
+
+
+def on_tick(case: Case, tick: Tick) -> Iterator[list[Event]]:
+    """Take the price and run the checks; a tick that is not tradable, paused or below 1 USD changes nothing."""
+    price = round_half_away(tick.price)
+    status = gating_status(tick.status, tick.flags)
+    if status not in TRADABLE or case.state.switches.pause_price_feed or price < 1:
+        return
+    now = case.conditions.now_iso
+    case.conditions = replace(case.conditions, feed_status=status)
+    yield [CurrentPriceUpdate(float(price), now, "insert_CurrentPrice", _tick_metadata(tick))]
+    yield from check_liquidations(case)
+    yield from check_closes(case)
+    yield from check_fills(case)
+
+
+def _tick_metadata(tick: Tick) -> Metadata | None:
+    if not tick.text:
+        return None
+    return {
+        "tick": tick.text,
+        "kid": tick.kid,
+        "sig": tick.sig,
+    }
+
+
+def bulk_event(case: Case, action: SetAction, side: Side) -> SortedSetDBUpdate:
+    """Return the removal of every member that the current price has reached."""
+    command = SortedSetCommand(action, None, case.price, side)
+    return SortedSetDBUpdate(command, case.conditions.now_iso, action.value, case.metadata)
+
+
+def is_due(case: Case, uuid: str) -> bool:
+    """Return whether a refused liquidation or trigger may be tried again (R9)."""
+    retry = case.state.retries.get(uuid)
+    return retry is None or retry.not_before_ns <= case.conditions.now_ns
+
+
+def _removals(
+    case: Case, members: list[str], bulk: tuple[SetAction, Side], remove: SetAction
+) -> tuple[list[str], list[Event]]:
+    """Return which members act now, and their removal: one bulk event, or one each where some have to wait."""
+    due = [uuid for uuid in members if is_due(case, uuid)] if case.state.retries else members
+    if len(due) == len(members):
+        return due, [bulk_event(case, *bulk)] if due else []
+    return due, [removal_event(case, remove, case.state.positions[uuid].order) for uuid in due]
+
+
+# --- liquidations ----------------------------------------------------------------------------------------------------
+
+
+def check_liquidations(case: Case) -> Iterator[list[Event]]:
+    """Liquidate every position whose price is reached (5.2 step 5, 3.7)."""
+    fired: list[str] = []
+    removals: list[Event] = []
+    bound = score(case.price)
+    for side in SIDES:
+        members = liquidation_set(case.state, side)
+        reached = members.at_or_above(bound) if side is Side.LONG else members.at_or_below(bound)
+        due, events = _removals(case, reached, (SetAction.BULK_LIQUIDATION, side), SetAction.REMOVE_LIQUIDATION)
+        fired += due
+        removals += events
+    if removals:
+        yield removals
+    for uuid in fired:
+        yield liquidation(case, case.state.positions[uuid])
+
+
+def liquidation(case: Case, position: Position) -> list[Event]:
+    """Return a position's liquidation, or its return into the set when the chain refused it."""
+    events = liquidate(case, position, meta=case.tick_meta())
+    if not any(isinstance(event, TraderOrderLiquidation) for event in events):
+        events.append(liquidation_put_back(case, position.order))
+    return events
+
+
+# --- closes ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Group:
+    """The positions that one kind of trigger closes."""
+
+    trigger: Trigger
+    uuids: list[str]
+
+
+def check_closes(case: Case) -> Iterator[list[Event]]:
+    """Close every position one of whose triggers is reached, by the first group that has it (5.2 step 6, 3.5)."""
+    groups, removals, fired = _extract_closes(case)
+    if removals:
+        yield removals
+    for group in groups:
+        for uuid in group.uuids:
+            position = case.state.positions.get(uuid)
+            if position is not None and position.order.status is OrderStatus.FILLED and uuid in fired:
+                close = Close(fee_when_fired(case, group.trigger), trigger=group.trigger, fired=fired.pop(uuid))
+                yield settle(case, position, close)
+
+
+def _extract_closes(case: Case) -> tuple[list[Group], list[Event], dict[str, Scores]]:
+    groups, removals, fired = list[Group](), list[Event](), dict[str, Scores]()
+    bound = score(case.price)
+    for trigger, side, bulk, set_side in GROUPS:
+        members = trigger.members(case.state, side)
+        above = set_side is Side.SHORT
+        reached = members.at_or_above(bound) if above else members.at_or_below(bound)
+        due, events = _removals(case, reached, (bulk, set_side), trigger.texts.remove)
+        removals += events
+        for uuid in due:
+            fired.setdefault(uuid, {})[trigger] = members.score(uuid) or 0
+        if due:
+            groups.append(Group(trigger, due))
+    return groups, removals, fired
+
+
+# --- fills -----------------------------------------------------------------------------------------------------------
+
+
+def check_fills(case: Case) -> Iterator[list[Event]]:
+    """Fill every resting order whose price is reached and that finds room (5.2 step 4, 3.2, R4, R20)."""
+    if not risk.may_fill(case):
+        return
+    reached = {side: _reached_opens(case, side) for side in SIDES}
+    fitting = _fitting(case, reached) if case.context.profile.refit_at_fill else reached
+    bulk = {side: len(fitting[side]) == len(reached[side]) for side in SIDES}
+    removals: list[Event] = [
+        bulk_event(case, SetAction.BULK_OPEN_LIMIT, side) for side in SIDES if bulk[side] and fitting[side]
+    ]
+    if removals:
+        yield removals
+    for side in SIDES:
+        for uuid in fitting[side]:
+            yield from fill_resting(case, case.state.positions[uuid], remove_first=not bulk[side])
+
+
+def _reached_opens(case: Case, side: Side) -> list[str]:
+    members, bound = open_set(case.state, side), score(case.price)
+    if side is Side.SHORT:
+        return members.at_or_below(bound)
+    reached = members.at_or_above(bound)
+    return best_first(case, reached) if case.context.profile.refit_at_fill else reached
+
+
+def best_first(case: Case, ascending: list[str]) -> list[str]:
+    """Return buys with the highest limit first, ties in insertion order (R16)."""
+    prices = {uuid: score(case.state.positions[uuid].order.entry_price) for uuid in ascending}
+    return sorted(ascending, key=lambda uuid: -prices[uuid])
+
+
+def _fitting(case: Case, reached: dict[Side, list[str]]) -> dict[Side, list[str]]:
+    """Return those that find room under the limits, each counting those before it as filled (R20)."""
+    added = {Side.SHORT: 0, Side.LONG: 0}
+    fitting: dict[Side, list[str]] = {Side.SHORT: [], Side.LONG: []}
+    for side in SIDES:
+        for uuid in reached[side]:
+            value = value_of(case.state.positions[uuid].order)
+            room = risk.headroom(case.state, added[Side.LONG], added[Side.SHORT])
+            if risk.crossed_limit(room, side, value) is None:
+                fitting[side].append(uuid)
+                added[side] += value
+    return fitting

@@ -211,7 +211,7 @@ def _array(item: Any, length: int | None = None) -> Reader:  # noqa: ANN401 - a 
     inner = reader_of(item)
 
     def read(found: Any, reading: Reading, path: str) -> tuple[Any, ...]:  # noqa: ANN401 - any JSON value
-        if type(found) is not list:
+        if type(found) not in (list, tuple):  # a tuple is one of ours that is about to be written
             raise wrong(path, "an array", found)
         if length is not None and len(found) != length:
             raise wrong(path, f"an array of {length}", len(found))

@@ -91,7 +91,7 @@ def subscribe(url: str, symbols: Sequence[str]) -> list[str]:
 
 BINANCE = Venue(
     name="binance",
-    url="wss://stream.binance.com:9443/stream?streams=btcusdt@bookTicker",
+    url="wss://stream.binance.com:9443/stream?streams={symbol}@bookTicker",
     symbol="BTCUSDT",
     quote="USDT",
     decoder=decoder,

@@ -95,7 +95,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """One exchange as data. ``conversion`` maps a currency to the product that prices it in USD here."""
+    """One exchange as data. ``conversion`` maps a currency to the product that prices it in USD here.
+
+    ``{symbol}`` in the URL stands for the symbol in lower case.
+    """
 
     name: str
     url: str
@@ -107,6 +110,16 @@ class Venue:
     keep_alive: KeepAlive | None = None
     limits: Limits = field(default_factory=Limits)
     quote_stale_ms: int | None = None
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Return the products to subscribe to, the main one first."""
+        return (self.symbol, *self.conversion.values())
+
+    @property
+    def address(self) -> str:
+        """Return the URL to connect to."""
+        return self.url.replace("{symbol}", self.symbol.lower())
 
 
 def reader(quotes: Decoder, controls: Callable[[object], Signals]) -> Decoder:

@@ -1,0 +1,277 @@
+"""Keeps one venue connected: a thin shell of sockets and timers around `Session` and `VenueBook`.
+
+Built on picows: at 1,000 frames a second over eight links it costs a third of what `websockets` does
+(47 against 82 us a frame under uvloop, 62 against 175 under asyncio), and it has no queue of its own: a
+frame is read when it comes, so a flood cannot starve the timer. Price feed specification 4.
+"""
+
+import asyncio
+import contextlib
+import random
+from dataclasses import dataclass, field
+
+import picows
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+from twilight.feeder.backoff import Backoff
+from twilight.feeder.clock import Clock
+from twilight.feeder.quotes import VenueBook
+from twilight.feeder.session import FRAME_BYTES_MAX, Session
+from twilight.feeder.venues import Venue
+from twilight.ops.logs import get
+
+CONNECT_WITHIN_S = 10.0
+CLOSE_WITHIN_S = 1.0
+NOT_CONNECTED = (OSError, TimeoutError, picows.WSError, ValueError)
+_log = get(__name__)
+
+
+@dataclass(slots=True)
+class LinkCounters:
+    """What an operator wants to know of a venue's links."""
+
+    frames: int = 0
+    bad_frames: int = 0
+    reconnects: int = 0
+    last_error: str = ""
+
+
+class Link(WSListener):
+    """One socket of one venue."""
+
+    def __init__(self, keeper: "VenueKeeper", session: Session, *, is_replacement: bool) -> None:
+        super().__init__()
+        self.session = session
+        self.is_replacement = is_replacement
+        self.closed = asyncio.Event()
+        self._keeper = keeper
+        self._transport: WSTransport | None = None
+        self._pieces: list[bytes] = []
+        self._pieces_size = 0
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Subscribe at once: some venues drop whoever takes more than a few seconds."""
+        self._transport = transport
+        self._keeper.opened(self)
+        venue = self._keeper.venue
+        for message in venue.subscribe(venue.address, venue.symbols):
+            transport.send(WSMsgType.TEXT, message.encode())
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Hand whole text messages to the keeper; answer a close."""
+        kind = frame.msg_type
+        if kind == WSMsgType.TEXT and frame.fin:
+            self._keeper.heard(self, frame.get_payload_as_bytes())
+        elif kind == WSMsgType.CLOSE:
+            code, reason = frame.get_close_code(), bytes(frame.get_close_message() or b"")
+            self._keeper.failed(f"closed by the venue: {code} {reason.decode(errors='replace')}".strip())
+            transport.send_close(code, b"")
+            transport.disconnect()
+        elif kind in {WSMsgType.TEXT, WSMsgType.CONTINUATION}:
+            self._collect(frame)
+        else:
+            self._keeper.heard_other(self, is_text=kind != WSMsgType.BINARY)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """Wake whoever waits for the end of this link."""
+        del transport
+        self.closed.set()
+        self._keeper.ended(self)
+
+    def send(self, text: str | None) -> None:
+        """Send a text, or a protocol ping for None."""
+        if self._transport is not None and not self.closed.is_set():
+            if text is None:
+                self._transport.send_ping()
+            else:
+                self._transport.send(WSMsgType.TEXT, text.encode())
+
+    def close(self, *, politely: bool) -> None:
+        """Close the socket; a link that floods us is cut without a goodbye."""
+        if self._transport is not None and not self.closed.is_set():
+            if politely:
+                self._transport.send_close(picows.WSCloseCode.OK, b"")
+            self._transport.disconnect(graceful=politely)
+
+    def _collect(self, frame: WSFrame) -> None:
+        piece = frame.get_payload_as_bytes()
+        self._pieces.append(piece)
+        self._pieces_size += len(piece)
+        if self._pieces_size > FRAME_BYTES_MAX:
+            self._keeper.failed(f"a message of more than {FRAME_BYTES_MAX} bytes")
+            self.close(politely=False)
+        elif frame.fin:
+            whole = b"".join(self._pieces)
+            self._pieces, self._pieces_size = [], 0
+            self._keeper.heard(self, whole)
+
+
+@dataclass(slots=True)
+class VenueKeeper:
+    """Keeps one venue connected for ever, and its book filled."""
+
+    venue: Venue
+    book: VenueBook
+    clock: Clock
+    link_stale_ms: int
+    chance: random.Random
+    counters: LinkCounters = field(default_factory=LinkCounters)
+    active: Link | None = None
+    _candidate: Link | None = None
+    _replacing: asyncio.Task[None] | None = None
+    _connections: int = 0
+
+    async def run(self, start_after_s: float) -> None:
+        """Connect, stay connected, wait as the back-off says, connect again; end only when cancelled."""
+        backoff = Backoff(self.venue.limits.backoff_floor_s, self.chance)
+        await asyncio.sleep(start_after_s)
+        try:
+            while True:
+                link = await self._open()
+                if link is not None:
+                    last = await self._until_closed(link)
+                    backoff.worked_for(last.session.good_data_s())
+                await asyncio.sleep(backoff.next_s())
+        finally:
+            await self._close_all()
+
+    def turn(self, now_ms: int) -> None:
+        """Let every link look at the time: keep-alives, limits, replacement before the venue's age limit."""
+        for link in (self.active, self._candidate):
+            if link is None:
+                continue
+            ping = link.session.turn(now_ms)
+            self._heed(link)
+            if ping is not None:
+                link.send(ping.text)
+        if self.active is not None and self._replacing is None and self.active.session.wants_replacement(now_ms):
+            self._replacing = asyncio.create_task(self._replace(), name=f"replace {self.venue.name}")
+
+    def opened(self, link: Link) -> None:
+        """Begin with a link that has just been opened, before any of its frames is read."""
+        if link.is_replacement:
+            self._candidate = link
+            return
+        self.counters.reconnects += self._connections > 0
+        self._connections += 1
+        self.active = link
+        self.book.connected(self.clock.now_ms())
+        _log.info("venue connected", venue=self.venue.name, url=self.venue.address)
+
+    def heard(self, link: Link, frame: bytes) -> None:
+        """Take in one text message."""
+        now_ms = self.clock.now_ms()
+        self.counters.frames += 1
+        quotes = link.session.received(frame, now_ms)
+        if link is self._candidate and any(quote.symbol == self.venue.symbol for quote in quotes):
+            self._promote(link)
+        if link is self.active:
+            self.book.heard(now_ms)
+            self.book.paused = link.session.paused
+            if quotes:
+                self.book.offer(quotes, now_ms, self.clock.wall_at(now_ms))
+        self._heed(link)
+
+    def heard_other(self, link: Link, *, is_text: bool) -> None:
+        """Take in a frame that is no text message: pings and pongs show that the link lives."""
+        now_ms = self.clock.now_ms()
+        if not is_text:
+            link.session.unreadable("a binary message", now_ms)
+        if link is self.active:
+            self.book.heard(now_ms)
+        self._heed(link)
+
+    def failed(self, reason: str) -> None:
+        """Remember why a link ends or could not be opened."""
+        self.counters.last_error = reason
+        _log.warning("venue link", venue=self.venue.name, reason=reason)
+
+    def ended(self, link: Link) -> None:
+        """Note the end of a link: without an active one the venue is DOWN."""
+        self.counters.bad_frames += link.session.bad_frames
+        if link is self.active:
+            self.active = None
+            self.book.disconnected()
+        if link is self._candidate:
+            self._candidate = None
+
+    @property
+    def bad_frames(self) -> int:
+        """Return the bad frames of all links so far."""
+        return self.counters.bad_frames + (self.active.session.bad_frames if self.active else 0)
+
+    async def _open(self, *, is_replacement: bool = False) -> Link | None:
+        session = Session(self.venue, self.venue.symbols, self.link_stale_ms, self.clock.now_ms())
+        link = Link(self, session, is_replacement=is_replacement)
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN_S):
+                await ws_connect(
+                    lambda: link,
+                    self.venue.address,
+                    websocket_handshake_timeout=CONNECT_WITHIN_S,
+                    max_frame_size=FRAME_BYTES_MAX,
+                    max_redirects=0,
+                    logger_name=self.venue.name,
+                )
+        except NOT_CONNECTED as error:
+            self.failed(f"cannot connect: {type(error).__name__} {error}".strip())
+            return None
+        return link
+
+    async def _until_closed(self, link: Link) -> Link:
+        """Return the last link of a chain of replacements when it has closed."""
+        while True:
+            await link.closed.wait()
+            if self.active is None:
+                await self._stop_replacing()
+                return link
+            link = self.active
+
+    async def _replace(self) -> None:
+        """Open a second link and switch at its first quote, so that the venue is never without one."""
+        backoff = Backoff(self.venue.limits.backoff_floor_s, self.chance)
+        while True:
+            candidate = await self._open(is_replacement=True)
+            if candidate is not None:
+                await candidate.closed.wait()
+            await asyncio.sleep(backoff.next_s())
+
+    def _promote(self, link: Link) -> None:
+        old, self.active, self._candidate = self.active, link, None
+        self.book.connected(self.clock.now_ms())
+        self._connections += 1
+        self.counters.reconnects += 1
+        if self._replacing is not None:
+            self._replacing.cancel()
+            self._replacing = None
+        if old is not None:
+            old.close(politely=True)
+        _log.info("venue link replaced before its age limit", venue=self.venue.name)
+
+    def _heed(self, link: Link) -> None:
+        session = link.session
+        for refusal in session.refusals:
+            self.failed(f"subscription refused: {refusal}")
+        session.refusals.clear()
+        if session.close_reason is not None and not link.closed.is_set():
+            self.failed(session.close_reason)
+            link.close(politely=not session.close_reason.startswith("flood"))
+
+    async def _stop_replacing(self) -> None:
+        if self._replacing is not None:
+            self._replacing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._replacing
+            self._replacing = None
+        if self._candidate is not None:
+            self._candidate.close(politely=True)
+
+    async def _close_all(self) -> None:
+        await self._stop_replacing()
+        links = [link for link in (self.active, self._candidate) if link is not None]
+        for link in links:
+            link.close(politely=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                for link in links:
+                    await link.closed.wait()

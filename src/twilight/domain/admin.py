@@ -7,7 +7,6 @@ from math import isfinite
 from twilight.domain import answers
 from twilight.domain.answers import Subject
 from twilight.domain.cancelling import cancel_open, halt_command
-from twilight.domain.closing import Trigger, removal_event
 from twilight.domain.context import Case
 from twilight.domain.errors import InvalidParams, NotSupported
 from twilight.domain.events import (
@@ -29,6 +28,7 @@ from twilight.domain.inputs import (
     UpdateFeesCall,
     UpdateRiskParamsCall,
 )
+from twilight.domain.legs import Trigger, removal_event
 from twilight.domain.numbers import price_of_score, round_half_away
 from twilight.domain.orders import OrderStatus
 from twilight.domain.pool import RiskParams, RiskState, UpdateFees

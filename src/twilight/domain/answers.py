@@ -36,7 +36,7 @@ def result_agg_id(tx_hash: str) -> str:
     return f'tx_hash_result-"{tx_hash}"'
 
 
-def data(  # noqa: PLR0913  # the record's own optional fields
+def data(  # the record's own optional fields
     case: Case,
     subject: Subject,
     status: OrderStatus,

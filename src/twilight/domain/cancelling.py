@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from twilight.domain import answers, totals
 from twilight.domain.answers import Subject
-from twilight.domain.closing import Trigger, removal_event
 from twilight.domain.commands import CancelCommand, CancelRequest, CancelTraderOrder, CancelTraderOrderSlTp
 from twilight.domain.context import Case
 from twilight.domain.errors import Rejected
 from twilight.domain.events import Event, SetAction, TraderOrderEvent, TxHash
+from twilight.domain.legs import Trigger, removal_event
 from twilight.domain.numbers import price_of_score, score
 from twilight.domain.orders import OrderStatus, OrderType
 from twilight.domain.state import Legs, Position

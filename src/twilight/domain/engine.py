@@ -26,6 +26,7 @@ from twilight.domain.commands import (
     ExecuteTraderOrderSlTp,
 )
 from twilight.domain.context import Case, Context
+from twilight.domain.errors import Corrupt
 from twilight.domain.events import Event, Metadata
 from twilight.domain.evolve import evolve
 from twilight.domain.funding import on_funding_hour
@@ -73,12 +74,20 @@ class Engine:
         self.context = context
 
     def apply(self, given: Input, conditions: Conditions) -> list[Event]:
-        """Decide and evolve one input; return its events, all of them already applied."""
+        """Decide and evolve one input; return its events, all of them already applied.
+
+        An error raised before the first event leaves the state as it was; one after it raises `Corrupt`.
+        """
         state, events = self.state, list[Event]()
-        for decision in decisions(state, given, conditions, self.context):
-            for event in decision:
-                evolve(state, event)
-            events += decision
+        try:
+            for decision in decisions(state, given, conditions, self.context):
+                for event in decision:
+                    events.append(event)
+                    evolve(state, event)
+        except Exception as error:
+            if not events:
+                raise
+            raise Corrupt(f"an input failed after {len(events)} of its events were applied: {error}") from error
         return events
 
     def fold(self, event: Event) -> None:

@@ -44,7 +44,7 @@ from twilight.domain.events import (
 from twilight.domain.formulas import accrued
 from twilight.domain.numbers import score
 from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
-from twilight.domain.pool import Fees, FundingOrderEventUpdate, PoolBatchOrder
+from twilight.domain.pool import Fees, FundingOrderEventUpdate
 from twilight.domain.state import Deposit, Legs, Position, Retry, State
 from twilight.domain.totals import size_of, value_of
 from twilight.domain.triggers import TriggerSet
@@ -333,10 +333,13 @@ def _put_trigger(state: State, event: SortedSetDBUpdate, uuid: str, price: float
 
 def _remove_trigger(state: State, command: SortedSetCommand, uuid: str) -> None:
     position = state.positions.get(uuid)
-    if position is not None and position.legs is not None:
+    if position is not None and position.legs is not None and command.action in _LEG_REMOVALS:
         _drop_leg(position, command.action)
         return
     _SET_OF[command.action](state, command.side).discard(uuid)
+
+
+_LEG_REMOVALS = frozenset({SetAction.REMOVE_STOP_LOSS, SetAction.REMOVE_TAKE_PROFIT})
 
 
 def _drop_leg(position: Position, action: SetAction) -> None:
@@ -432,5 +435,3 @@ _EFFECTS: dict[type, Callable[[State, Any], None]] = {
     RiskParamsUpdate: _params,
     Stop: _nothing,
 }
-
-EMPTY_BATCH = PoolBatchOrder()

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from twilight.domain import formulas
-from twilight.domain.closing import liquidate
 from twilight.domain.commands import Meta
 from twilight.domain.context import Case
 from twilight.domain.events import Event, FundingRateUpdate, Metadata, TraderOrderFundingUpdate
 from twilight.domain.inputs import FundingHour
+from twilight.domain.liquidation import is_liquidated, liquidate
 from twilight.domain.numbers import display
 from twilight.domain.opening import liquidation_price
 from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
@@ -58,15 +58,21 @@ def funding_meta(case: Case, rate: float) -> Meta:
 
 
 def fund(case: Case, position: Position, rate: float, meta: Meta) -> list[Event]:
-    """Return what one hour does to a position: pay or receive, then K with the fresh rate, then A <= K (R25)."""
+    """Return what one hour does to a position: pay or receive, then K with the fresh rate, then A <= K (R25).
+
+    A liquidation that the chain refuses leaves the position charged, and due again next hour (W-27).
+    """
     order = charged(case, position, rate)
+    events = list[Event]()
     if order.available_margin_sats <= order.maintenance_margin_sats:
-        return liquidate(case, position, meta=meta, by_funding=order)
+        events = liquidate(case, position, meta=meta, by_funding=order)
+        if is_liquidated(events):
+            return events
     order.liquidation_price = liquidation_price(case, order)
     stamped = replace(order, timestamp=case.conditions.now_iso)
     command = FundingOrderEventUpdate(order, meta)
     agg_id = f"update_order_funding-{order.uuid}"
-    return [TraderOrderFundingUpdate(stamped, command, agg_id, case.metadata)]
+    return [*events, TraderOrderFundingUpdate(stamped, command, agg_id, case.metadata)]
 
 
 def charged(case: Case, position: Position, rate: float) -> TraderOrder:

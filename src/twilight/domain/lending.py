@@ -106,7 +106,7 @@ def _new_deposit(case: Case, command: CreateLendOrder, subject: Subject, npoolsh
     )
 
 
-def _deposited(  # noqa: PLR0913, PLR0917  # one deposit's parts
+def _deposited(  # one deposit's parts
     case: Case,
     order: LendOrder,
     command: CreateLendOrder,
@@ -239,7 +239,7 @@ def _lent_pool(pool: LendPool, tlv: int, tps: int) -> LendPool:
     )
 
 
-def _submit(  # noqa: PLR0913, PLR0917  # one transaction's parts
+def _submit(  # one transaction's parts
     case: Case, operation: Operation, order: LendOrder, payload: str, after: LendPool, amount: int
 ) -> Accepted | Refused:
     last = case.state.pool.last_output_state

@@ -12,7 +12,6 @@ from twilight.domain.context import Case
 from twilight.domain.errors import Rejected
 from twilight.domain.events import (
     Event,
-    Metadata,
     SetAction,
     SizeAction,
     SortedSetCommand,
@@ -39,8 +38,7 @@ def open_position(case: Case, source: CommandInput, command: OpenCommand) -> Ite
     subject = Subject(uuid, account, order_type, command.request_id)
     try:
         admit(case, command, order_type, source.broker_time_ms)
-        if account in case.state.trader_accounts:
-            raise Rejected(OrderStatus.DUPLICATE_ORDER, "Duplicate order detected", answers.DUPLICATE)
+        check_account(case, account)
     except Rejected as why:
         yield [answers.rejected(case, subject, why)]
         return
@@ -77,6 +75,12 @@ def admit(case: Case, command: OpenCommand, order_type: OrderType, broker_time_m
         _check_legs(command)
     risk.check_age(case, broker_time_ms)
     risk.gate_open(case, request.side, request.initial_margin_sats, request.leverage)
+
+
+def check_account(case: Case, account_id: str) -> None:
+    """Refuse an account that has a live order: accounts are one-time on the chain's side (3)."""
+    if account_id in case.state.trader_accounts:
+        raise Rejected(OrderStatus.DUPLICATE_ORDER, "Duplicate order detected", answers.DUPLICATE)
 
 
 def _check_legs(command: CreateTraderOrderSlTp) -> None:
@@ -255,8 +259,3 @@ def _removed_from_open_set(case: Case, order: TraderOrder) -> SortedSetDBUpdate:
     command = SortedSetCommand(SetAction.REMOVE_OPEN_LIMIT, order.uuid, None, order.side)
     agg_id = f"RemoveOpenLimitPrice-{order.uuid}"
     return SortedSetDBUpdate(command, case.conditions.now_iso, agg_id, case.metadata)
-
-
-def set_by(request_id: str) -> Metadata | None:
-    """Return the metadata that remembers which request set a trigger that the engine sets on its own (R26)."""
-    return {"set_by": request_id} if request_id else None

@@ -113,7 +113,7 @@ def headroom(state: State, extra_long_sats: int = 0, extra_short_sats: int = 0) 
 
 
 def crossed_limit(room: Headroom, side: Side, value_sats: float) -> tuple[str, float] | None:
-    """Return the code and the limit of the first of checks 8 to 11 that the value crosses (7.3); equality is allowed."""
+    """Return the code and the limit of the first of checks 8 to 11 that is crossed (7.3); equality is allowed."""
     limits = (
         ("SIZE_TOO_LARGE", room.position),
         ("OI_LIMIT_REACHED", room.open_interest),

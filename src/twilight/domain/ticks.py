@@ -9,18 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from twilight.domain import risk
-from twilight.domain.closing import (
-    Close,
-    Scores,
-    Trigger,
-    fee_when_fired,
-    liquidate,
-    liquidation_put_back,
-    removal_event,
-    settle,
-)
+from twilight.domain.closing import fee_when_fired
 from twilight.domain.context import TRADABLE, Case
-from twilight.domain.evolve import liquidation_set, open_set
 from twilight.domain.events import (
     CurrentPriceUpdate,
     Event,
@@ -28,12 +18,15 @@ from twilight.domain.events import (
     SetAction,
     SortedSetCommand,
     SortedSetDBUpdate,
-    TraderOrderLiquidation,
 )
+from twilight.domain.evolve import liquidation_set, open_set
 from twilight.domain.inputs import Tick, gating_status
+from twilight.domain.legs import Scores, Trigger, removal_event
+from twilight.domain.liquidation import is_liquidated, liquidate, liquidation_put_back
 from twilight.domain.numbers import round_half_away, score
 from twilight.domain.opening import fill_resting
 from twilight.domain.orders import OrderStatus, Side
+from twilight.domain.settlement import Close, settle
 from twilight.domain.state import Position
 from twilight.domain.totals import value_of
 
@@ -120,7 +113,7 @@ def check_liquidations(case: Case) -> Iterator[list[Event]]:
 def liquidation(case: Case, position: Position) -> list[Event]:
     """Return a position's liquidation, or its return into the set when the chain refused it."""
     events = liquidate(case, position, meta=case.tick_meta())
-    if not any(isinstance(event, TraderOrderLiquidation) for event in events):
+    if not is_liquidated(events):
         events.append(liquidation_put_back(case, position.order))
     return events
 

@@ -1,0 +1,86 @@
+"""Liquidation: a position that can no longer bear its losses ends, and the pool takes its margin (engine 3.7, 3.8)."""
+
+from dataclasses import replace
+
+from twilight.domain import answers
+from twilight.domain.answers import Subject
+from twilight.domain.chain import ChainRequest, Operation, Refused
+from twilight.domain.commands import Meta
+from twilight.domain.context import Case
+from twilight.domain.events import Event, SetAction, SortedSetDBUpdate, TraderOrderLiquidation
+from twilight.domain.legs import Trigger, removal_event, retry_metadata, set_event
+from twilight.domain.numbers import round_half_away
+from twilight.domain.orders import OrderStatus, TraderOrder
+from twilight.domain.pool import AddTraderOrderLiquidation, PriceTickerLiquidation
+from twilight.domain.settlement import batch_event, left_the_totals, pool_after, pool_event, trigger_dropped
+from twilight.domain.state import Position
+
+
+def liquidate(case: Case, position: Position, *, meta: Meta, by_funding: TraderOrder | None = None) -> list[Event]:
+    """Return the liquidation at the current price: the pool takes the whole margin (3.7, 3.8, 2.10).
+
+    ``by_funding`` is the order as the funding pass has just charged it.
+    """
+    price = case.price
+    order = by_funding or position.order
+    pool = case.state.pool
+    ended = replace(
+        order,
+        status=OrderStatus.LIQUIDATE,
+        available_margin_sats=0.0,
+        liquidation_price=price,
+        settlement_price=price,
+    )
+    payment = -order.initial_margin_sats
+    after = pool_after(pool, round_half_away(payment))
+    request = ChainRequest(Operation.LIQUIDATE, ended, position.memo, pool.last_output_state, after.last_output_state)
+    outcome = case.context.chain.submit(request)
+    subject = Subject(order.uuid, order.account_id, order.order_type, "")
+    if isinstance(outcome, Refused):
+        reason = f'Error : "{outcome.text}", liquidation failed'
+        return [answers.failed_on_its_own(case, subject, outcome.status, reason)]
+    ticker = PriceTickerLiquidation([order.uuid], meta, price)
+    command = AddTraderOrderLiquidation(ticker, ended, payment, after.last_output_state)
+    stamped = replace(ended, exit_nonce=after.nonce, timestamp=case.conditions.now_iso)
+    seq = case.state.trader_log_sequence + 1
+    first, second = left_the_totals(case, order)
+    from_the_set: list[Event] = (
+        [removal_event(case, SetAction.REMOVE_LIQUIDATION, order)] if by_funding is not None else []
+    )
+    return [
+        first,
+        second,
+        *from_the_set,
+        *liquidation_triggers_dropped(case, position),
+        batch_event(case, command, payment, f"AddTraderOrderLiquidation-{order.uuid}", case.metadata),
+        TraderOrderLiquidation(stamped, ticker, seq, f"remove_order-{order.uuid}", case.metadata),
+        pool_event(case, after),
+        answers.done(case, subject, OrderStatus.LIQUIDATE, outcome.tx_hash),
+    ]
+
+
+def is_liquidated(events: list[Event]) -> bool:
+    """Return whether the position has ended, and was not refused by the chain."""
+    return any(isinstance(event, TraderOrderLiquidation) for event in events)
+
+
+def liquidation_triggers_dropped(case: Case, position: Position) -> list[Event]:
+    """Return a removal and a record, with the order's own type, for each trigger of a liquidated position."""
+    order, events = position.order, list[Event]()
+    for trigger in Trigger:
+        old = trigger.members(case.state, order.side).score(order.uuid)
+        if old is not None:
+            subject = Subject(order.uuid, order.account_id, order.order_type, trigger.request_id(position))
+            events += trigger_dropped(case, order, trigger, old, subject)
+    return events
+
+
+def liquidation_put_back(case: Case, order: TraderOrder) -> SortedSetDBUpdate:
+    """Return the event that puts a refused liquidation back into its set, with back-off (R9, W-27)."""
+    return set_event(
+        case,
+        SetAction.ADD_LIQUIDATION,
+        order,
+        order.liquidation_price,
+        retry_metadata(case, order.uuid),
+    )

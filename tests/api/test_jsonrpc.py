@@ -25,31 +25,31 @@ def registry() -> Registry:
     methods = Registry()
 
     @methods.method("nothing")
-    async def nothing(call: object) -> str:
+    async def nothing(_call: object) -> str:
         return "here"
 
     @methods.method("add")
-    async def add(call: object, *, left: int, right: int = 10) -> int:
+    async def add(_call: object, *, left: int, right: int = 10) -> int:
         return left + right
 
     @methods.method("since")
-    async def since(call: object, *, from_: Timestamp, unit: Literal["A", "B"]) -> str:
+    async def since(_call: object, *, from_: Timestamp, unit: Literal["A", "B"]) -> str:
         return f"{from_.isoformat()} {unit}"
 
     @methods.method("lookup")
-    async def lookup(call: object, query: Lookup) -> str:
+    async def lookup(_call: object, query: Lookup) -> str:
         return query.TxId.id if query.TxId else "none"
 
     @methods.method("refuse")
-    async def refuse(call: object) -> None:
+    async def refuse(_call: object) -> None:
         raise CallFailed("Order not found", reason="ORDER_NOT_FOUND")
 
     @methods.method("break")
-    async def break_(call: object) -> None:
+    async def break_(_call: object) -> None:
         raise RuntimeError("select secret from password")
 
     @methods.method("big")
-    async def big(call: object, *, size: int) -> str:
+    async def big(_call: object, *, size: int) -> str:
         return "x" * size
 
     return methods

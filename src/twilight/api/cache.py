@@ -44,9 +44,7 @@ class AnswerCache:
         return answer
 
     def _make_room(self, size: int) -> None:
-        while self._kept and (
-            len(self._kept) >= self._answers_max or self._kept_bytes + size > KEPT_BYTES_MAX
-        ):
+        while self._kept and (len(self._kept) >= self._answers_max or self._kept_bytes + size > KEPT_BYTES_MAX):
             self._forget(next(iter(self._kept)))
 
     def _forget(self, key: Hashable) -> None:

@@ -4,9 +4,10 @@ Every statement stands in ``sql/`` under a name, is prepared once per connection
 time limit in UTC, and what the server says about a failure stays in the log: callers get a word.
 """
 
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
@@ -62,7 +63,7 @@ class Database:
         """
         try:
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(_statement(query), parameters)
+                cursor = await connection.execute(QUERIES[query], parameters)
                 return await cursor.fetchall()
         except TooManyRequests:
             raise Busy from None
@@ -92,10 +93,6 @@ def not_found(what: str) -> CallFailed:
     return failed(what, NOT_FOUND, reason="NOT_FOUND")
 
 
-def _statement(query: str) -> LiteralString:
-    return cast("LiteralString", QUERIES[query])
-
-
 def _detail(error: Exception) -> str:
     if isinstance(error, psycopg.errors.QueryCanceled):
         return "timed out"
@@ -107,4 +104,4 @@ def _detail(error: Exception) -> str:
 async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.execute("set time zone 'UTC'")
     await connection.execute("set default_transaction_read_only = on")
-    await connection.execute(cast("LiteralString", f"set statement_timeout = {STATEMENT_TIMEOUT_MS}"))
+    await connection.execute(sql.SQL("set statement_timeout = {}").format(STATEMENT_TIMEOUT_MS))

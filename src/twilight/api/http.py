@@ -24,11 +24,12 @@ TEXT_TYPE = b"text/plain; charset=utf-8"
 CONNECTIONS_MAX = 10_000
 BODY_TIMEOUT_S = 30.0
 
-class BodyTooBig(Exception):  # noqa: N818 - handled here, never seen by a caller
+
+class BodyTooBig(Exception):
     """More bytes came than a body may have."""
 
 
-class Disconnected(Exception):  # noqa: N818 - handled here, never seen by a caller
+class Disconnected(Exception):
     """The client went away before its body was complete."""
 
 

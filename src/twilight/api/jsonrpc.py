@@ -72,7 +72,7 @@ class Limits:
     calls_max: int = CALLS_MAX
 
 
-class RefusedRequest(Exception):  # noqa: N818 - it carries the error, it is not one of the tree
+class RefusedRequest(Exception):
     """A text that is no request, with the id to answer under, as far as it could be read."""
 
     def __init__(self, error: RpcError, id_text: bytes = _NULL) -> None:
@@ -170,9 +170,7 @@ def error_text(id_text: bytes, error: RpcError) -> bytes:
 class Core:
     """Answers bodies with the methods of one registry. One object serves every shell of a path."""
 
-    def __init__(
-        self, methods: Registry, *, limits: Limits | None = None, observe: Observe | None = None
-    ) -> None:
+    def __init__(self, methods: Registry, *, limits: Limits | None = None, observe: Observe | None = None) -> None:
         self.methods = methods
         self.limits = limits or Limits()
         self._observe = observe or (lambda _method, _seconds, _code: None)
@@ -206,7 +204,7 @@ class Core:
         try:
             result = await self._result(request, call)
             if len(result) > self.limits.response_bytes_max:
-                raise ResponseTooBig  # noqa: TRY301 - told like every other error
+                raise ResponseTooBig
         except RpcError as error:
             return error_text(id_text, error)
         return result_text(id_text, result)
@@ -247,7 +245,7 @@ class Core:
         except RpcError as error:
             code = error.code
             raise
-        except Exception:  # the caller is told no more than that; the log has the rest
+        except Exception:  # noqa: BLE001 - the caller is told no more than that; the log has the rest
             code = INTERNAL_CODE
             _log.exception("method_failed", method=method.name)
             raise RpcError(INTERNAL_TEXT) from None

@@ -50,11 +50,8 @@ def fixed_text(value: Decimal, scale: int) -> str:
 def time_text(moment: datetime) -> str:
     """Return the moment in UTC with 0, 3 or 6 fractional digits, whichever is the shortest exact one."""
     moment = moment.astimezone(UTC)
-    if not moment.microsecond:
-        spec = "seconds"
-    else:
-        spec = "microseconds" if moment.microsecond % 1000 else "milliseconds"
-    return moment.replace(tzinfo=None).isoformat(timespec=spec) + "Z"
+    finest = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return moment.replace(tzinfo=None).isoformat(timespec=finest if moment.microsecond else "seconds") + "Z"
 
 
 def nanoseconds_text(ns: int) -> str:

@@ -12,7 +12,7 @@ Addresses = Annotated[str, Field(description="host:port; empty: not listened on"
 class ApiSettings(Settings):
     """One API process. ``api_addr`` is the one port of everything; the four others are the old ones."""
 
-    api_addr: Addresses = "0.0.0.0:8088"  # noqa: S104 - a public service listens on every interface
+    api_addr: Addresses = "0.0.0.0:8088"
     public_rpc: Addresses = ""
     private_rpc: Addresses = ""
     ws_listen_addr: Addresses = ""

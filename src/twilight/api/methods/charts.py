@@ -21,11 +21,7 @@ STEPS: dict[str, timedelta] = {
     word: timedelta(minutes=count)
     for count in _MINUTES
     for word in (f"{count}m", f"{count} minute", f"{count} minutes")
-} | {
-    word: timedelta(hours=count)
-    for count in _HOURS
-    for word in (f"{count}h", f"{count} hour", f"{count} hours")
-}
+} | {word: timedelta(hours=count) for count in _HOURS for word in (f"{count}h", f"{count} hour", f"{count} hours")}
 DEFAULT_STEPS = {_DAY: timedelta(minutes=1), _WEEK: timedelta(minutes=5), _MONTH: timedelta(hours=1)}
 
 

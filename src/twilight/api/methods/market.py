@@ -19,8 +19,8 @@ from twilight.api.methods.results import (
 from twilight.api.registry import Registry
 from twilight.api.scalars import (
     HISTORY_ROWS_MAX,
-    TimeText,
     Timestamp,
+    TimeText,
     clamp_offset,
     clamp_rows,
     decimal_text,
@@ -68,9 +68,7 @@ async def btc_usd_price(call: Call) -> PriceRow:
 
 
 @market.method("historical_price")
-async def historical_price(
-    call: Call, *, from_: Timestamp, to: Timestamp, limit: int, offset: int
-) -> list[PriceRow]:
+async def historical_price(call: Call, *, from_: Timestamp, to: Timestamp, limit: int, offset: int) -> list[PriceRow]:
     """Return the prices from ``from`` (inclusive) to ``to`` (exclusive), ascending."""
     rows = await _history(call, "price_history", from_, to, limit, offset)
     return [PriceRow.of(row) for row in rows]
@@ -98,17 +96,13 @@ async def get_fee_rate(call: Call) -> FeeRow:
 
 
 @market.method("historical_fee_rate")
-async def historical_fee_rate(
-    call: Call, *, from_: Timestamp, to: Timestamp, limit: int, offset: int
-) -> list[FeeRow]:
+async def historical_fee_rate(call: Call, *, from_: Timestamp, to: Timestamp, limit: int, offset: int) -> list[FeeRow]:
     """Return the fee levels set from ``from`` (inclusive) to ``to`` (exclusive), ascending."""
     rows = await _history(call, "fee_history", from_, to, limit, offset)
     return [FeeRow.of(row) for row in rows]
 
 
-async def _history(
-    call: Call, query: str, since: datetime, until: datetime, limit: int, offset: int
-) -> list[Row]:
+async def _history(call: Call, query: str, since: datetime, until: datetime, limit: int, offset: int) -> list[Row]:
     if since >= until:
         return []
     return await call.services.database.rows(
@@ -122,9 +116,7 @@ async def _history(
 
 
 @market.method("candle_data", cache_s=0.25)
-async def candle_data(
-    call: Call, *, interval: Interval, since: Timestamp, limit: int, offset: int
-) -> list[Candle]:
+async def candle_data(call: Call, *, interval: Interval, since: Timestamp, limit: int, offset: int) -> list[Candle]:
     """Return the candles from ``since`` on, ascending; intervals without data are left out.
 
     ``since`` is floored to the interval, but for ``ONE_DAY_CHANGE``, whose windows of 24 hours begin at

@@ -61,9 +61,7 @@ async def last_day_apy(call: Call) -> float | None:
 
 
 @pool.method("apy_chart", cache_s=30.0)
-async def apy_chart(
-    call: Call, *, range_: str, step: str | None = None, lookback: str | None = None
-) -> list[ApyPoint]:
+async def apy_chart(call: Call, *, range_: str, step: str | None = None, lookback: str | None = None) -> list[ApyPoint]:
     """Return the yearly yield over time, ascending; points without a value are left out."""
     points = grid(range_, step)
     period = _DAY if lookback is None else duration(RANGES, "lookback", lookback)

@@ -3,13 +3,14 @@
 import re
 from importlib import resources
 from importlib.resources.abc import Traversable
+from typing import LiteralString, cast
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 
 
-def load(folder: Traversable) -> dict[str, str]:
+def load(folder: Traversable) -> dict[str, LiteralString]:
     """Return the statements of the folder's ``.sql`` files by name; a name stands for one statement."""
-    found: dict[str, str] = {}
+    found: dict[str, LiteralString] = {}
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if not file.name.endswith(".sql"):
             continue
@@ -17,7 +18,7 @@ def load(folder: Traversable) -> dict[str, str]:
         for name, text in zip(pieces[::2], pieces[1::2], strict=True):
             if name in found:
                 raise ValueError(f"query {name} is written twice")
-            found[name] = text.strip().removesuffix(";")
+            found[name] = cast("LiteralString", text.strip().removesuffix(";"))
     return found
 
 

@@ -146,8 +146,7 @@ class SocketProtocol(asyncio.Protocol):
             response = self._wire.accept(request)
         self._wire.send_response(response)
         self._headers = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in request.headers.raw_items()
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.raw_items()
         ]
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             self._schedule_ping()

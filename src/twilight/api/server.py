@@ -1,0 +1,220 @@
+"""The API process: connects, folds the log, serves, and stops cleanly.
+
+Any number of these processes run side by side: they share nothing but Kafka and PostgreSQL.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from twilight.api.call import Services
+from twilight.api.database import Database
+from twilight.api.errors import CallFailed
+from twilight.api.http import Cors, HttpApp, HttpLimits
+from twilight.api.jsonrpc import Core
+from twilight.api.listeners import bind
+from twilight.api.methods import ORDER_METHODS, PUBLIC_METHODS, SOCKET_METHODS
+from twilight.api.metrics import LOG_POSITION, LOG_UNREADABLE, ORDER_BATCH, CallMeter
+from twilight.api.openrpc import add_discovery
+from twilight.api.orders.intake import Intake
+from twilight.api.orders.queue import ACK_TIMEOUT_S, AckQueue
+from twilight.api.orders.view import LatestOrders
+from twilight.api.registry import Registry
+from twilight.api.settings import ApiSettings
+from twilight.api.stream.fold import Folded
+from twilight.api.stream.hub import Hub
+from twilight.api.stream.protocol import SocketSettings, protocol_class
+from twilight.api.stream.tail import Tail, TailHandlers
+from twilight.bus.producer import Producer
+from twilight.bus.reader import LogReader
+from twilight.bus.topics import TopicSpec, ensure
+from twilight.ops import logs
+from twilight.ops.errors import Unavailable
+from twilight.ops.health import Health, serve_ops
+from twilight.ops.lifecycle import Stop
+from twilight.ops.settings import host_port
+
+DRAIN_S = 8.0
+RETRY_S = 1.0
+CHECK_S = 1.0
+
+_log = logs.get("twilight.api.server")
+
+
+@dataclass(slots=True)
+class Cores:
+    """The JSON-RPC core of each kind of path."""
+
+    public: Core
+    orders: Core
+    sockets: Core
+
+    @classmethod
+    def build(cls) -> "Cores":
+        """Return the cores with their methods, documents and counters."""
+        meter = CallMeter()
+
+        def core(methods: Registry, title: str) -> Core:
+            served = add_discovery(Registry().include(methods), title, version("twilight-relayer"))
+            return Core(served, observe=meter.observe)
+
+        return cls(
+            core(PUBLIC_METHODS, "Twilight public API"),
+            core(ORDER_METHODS, "Twilight order API"),
+            core(SOCKET_METHODS, "Twilight websocket API"),
+        )
+
+    def paths(self) -> dict[str, Core]:
+        """Return what answers on which path of the one port."""
+        return {"/api": self.public, "/clientapi": self.orders, "/ws": self.sockets}
+
+
+class Api:
+    """One process's parts, in the order in which they start."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self.settings = settings
+        self.health = Health()
+        self.hub = Hub()
+        self.database = Database(settings.database_url, connections_max=settings.database_connections_max)
+        delivery_ms = int(ACK_TIMEOUT_S * 1_000)
+        self.queue = AckQueue(
+            Producer(settings.broker, delivery_timeout_ms=delivery_ms), ack_timeout_s=ACK_TIMEOUT_S + 0.5
+        )
+        self.queue.observe = ORDER_BATCH.observe
+        self.tail: Tail | None = None
+        orders = LatestOrders(self.hub.orders, self.database, self._end_offset)
+        intake = Intake(
+            self.queue,
+            orders,
+            settings.order_verify,
+            settings.rpc_client_request,
+            settings.rpc_client_failed_request,
+        )
+        self.services = Services(settings, self.database, intake, self.hub)
+
+    async def _end_offset(self) -> int:
+        if self.tail is None:
+            raise Unavailable("the event log is not folded yet")
+        return await self.tail.end_offset()
+
+    async def prepare_topics(self) -> None:
+        """Return when the order topics are there.
+
+        Raises:
+            Unavailable: Kafka does not answer; the process then does not start (specification 9).
+        """
+        names = (self.settings.rpc_client_request, self.settings.rpc_client_failed_request)
+        await asyncio.to_thread(ensure, self.settings.broker, [TopicSpec(name) for name in names])
+        self.health.check("kafka").ok()
+
+    async def fold_log(self) -> None:
+        """Start to fold the log, once PostgreSQL says where the archiver stands and Kafka where the log ends."""
+        check = self.health.check("log")
+        while self.tail is None:
+            try:
+                start = await self._start_offset()
+            except (CallFailed, Unavailable) as error:
+                check.fail(str(error))
+                await asyncio.sleep(RETRY_S)
+                continue
+            self.hub.begin(start)
+            self.tail = Tail(self._open_reader, start, TailHandlers(self._apply, check.ok, check.fail))
+            _log.info("log_folded_from", offset=start)
+
+    async def _start_offset(self) -> int:
+        rows = await self.database.rows("ingest_position", "order info")
+        archived = int(rows[0].next_offset) if rows else 0
+        first, end = await asyncio.to_thread(self._log_bounds)
+        return max(first, min(archived, end - self.settings.resume_records))
+
+    def _log_bounds(self) -> tuple[int, int]:
+        topic = self.settings.core_event_log
+        ensure(self.settings.broker, [TopicSpec(topic)])
+        with LogReader(self.settings.broker, topic, start="earliest") as reader:
+            return reader.start_offset(), reader.end_offset()
+
+    def _open_reader(self, position: int) -> LogReader:
+        return LogReader(self.settings.broker, self.settings.core_event_log, start=position)
+
+    def _apply(self, folded: Folded) -> None:
+        self.hub.apply(folded)
+        LOG_POSITION.set(folded.position)
+        if folded.unreadable:
+            LOG_UNREADABLE.inc(folded.unreadable)
+
+    async def watch_database(self) -> None:
+        """Keep the readiness of PostgreSQL current, for ever."""
+        check = self.health.check("postgres")
+        while True:
+            try:
+                await self.database.check()
+            except (psycopg.Error, PoolTimeout) as error:
+                check.fail(type(error).__name__)
+            else:
+                check.ok()
+            await asyncio.sleep(CHECK_S)
+
+    async def close(self) -> None:
+        """Stop folding and give every connection back."""
+        await self.queue.drain()
+        if self.tail is not None:
+            await self.tail.stop()
+        await self.database.close()
+
+
+async def serve(settings: ApiSettings, stop: Stop, *, started: Callable[[list[int]], None] | None = None) -> None:
+    """Serve until asked to stop; ``started`` hears the ports, the main one first."""
+    cores = Cores.build()
+    further = {
+        settings.public_rpc: cores.public,
+        settings.ws_listen_addr: cores.sockets,
+        settings.order_rpc: cores.orders,
+    }
+    further.pop("", None)
+    listeners = bind((settings.api_addr, *further))
+    api = Api(settings)
+    await api.prepare_topics()
+    await api.database.open()
+    app = HttpApp(
+        api.services,
+        cores.paths(),
+        api.health,
+        dict(zip(listeners.ports[1:], further.values(), strict=True)),
+        Cors(settings.origins),
+        HttpLimits(connections_max=settings.connections_max),
+        listeners.connections,
+    )
+    sockets = protocol_class(SocketSettings(api.services, app.core_for))
+    ops = await serve_ops(*host_port(settings.ops_addr), api.health)
+    background = [_start(work, stop) for work in (api.fold_log(), api.watch_database(), api.hub.beat())]
+    try:
+        await listeners.serve(app, sockets, DRAIN_S)
+        _log.info("serving", ports=listeners.ports, ops_port=ops.port)
+        if started is not None:
+            started(listeners.ports)
+        await stop.wait()
+    finally:
+        await listeners.close()
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await api.close()
+        await ops.close()
+
+
+def _start(work: Coroutine[None, None, None], stop: Stop) -> asyncio.Task[None]:
+    """Run work beside the server; when it fails, the process ends and its supervisor starts it again."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("background_failed", error=repr(error))
+            stop.set()
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(ended)
+    return task

@@ -1,0 +1,149 @@
+-- Prices, candles, funding, fees, positions, trades, the book (API specification 5.1).
+-- The newest row is the one with the highest offset; times never decide (decisions S2).
+
+-- name: newest_price
+select src_offset, price, ts
+from btc_usd_price
+where src_stream = 'core' and src_partition = 0
+order by src_offset desc
+limit 1;
+
+-- name: price_history
+select src_offset, price, ts
+from btc_usd_price
+where ts >= %(since)s and ts < %(until)s
+order by ts, src_offset
+limit %(limit)s offset %(offset)s;
+
+-- name: newest_funding_rate
+select src_offset, rate, price, ts
+from funding_rate
+where src_stream = 'core' and src_partition = 0
+order by src_offset desc
+limit 1;
+
+-- name: funding_history
+select src_offset, rate, price, ts
+from funding_rate
+where ts >= %(since)s and ts < %(until)s
+order by ts, src_offset
+limit %(limit)s offset %(offset)s;
+
+-- name: newest_fees
+select src_offset, order_filled_on_market, order_filled_on_limit,
+       order_settled_on_market, order_settled_on_limit, ts
+from fee_history
+where src_stream = 'core' and src_partition = 0
+order by src_offset desc
+limit 1;
+
+-- name: fee_history
+select src_offset, order_filled_on_market, order_filled_on_limit,
+       order_settled_on_market, order_settled_on_limit, ts
+from fee_history
+where ts >= %(since)s and ts < %(until)s
+order by ts, src_offset
+limit %(limit)s offset %(offset)s;
+
+-- name: candles_1min
+with base as (
+    select * from candles_1min
+    where start_time >= %(start)s
+    order by start_time
+    limit %(base_rows)s
+)
+select date_bin(%(length)s, start_time, %(origin)s) as bucket,
+       (array_agg(open order by start_time) filter (where open is not null))[1] as open,
+       max(high) as high,
+       min(low) as low,
+       (array_agg(close order by start_time desc) filter (where close is not null))[1] as close,
+       sum(btc_volume) as btc_volume,
+       sum(usd_volume) as usd_volume,
+       sum(trades) as trades
+from base
+group by bucket
+having count(open) > 0
+order by bucket
+limit %(limit)s offset %(offset)s;
+
+-- name: candles_1hour
+with base as (
+    select * from candles_1hour
+    where start_time >= %(start)s
+    order by start_time
+    limit %(base_rows)s
+)
+select date_bin(%(length)s, start_time, %(origin)s) as bucket,
+       (array_agg(open order by start_time) filter (where open is not null))[1] as open,
+       max(high) as high,
+       min(low) as low,
+       (array_agg(close order by start_time desc) filter (where close is not null))[1] as close,
+       sum(btc_volume) as btc_volume,
+       sum(usd_volume) as usd_volume,
+       sum(trades) as trades
+from base
+group by bucket
+having count(open) > 0
+order by bucket
+limit %(limit)s offset %(offset)s;
+
+-- name: candles_1day
+with base as (
+    select * from candles_1day
+    where start_time >= %(start)s
+    order by start_time
+    limit %(base_rows)s
+)
+select date_bin(%(length)s, start_time, %(origin)s) as bucket,
+       (array_agg(open order by start_time) filter (where open is not null))[1] as open,
+       max(high) as high,
+       min(low) as low,
+       (array_agg(close order by start_time desc) filter (where close is not null))[1] as close,
+       sum(btc_volume) as btc_volume,
+       sum(usd_volume) as usd_volume,
+       sum(trades) as trades
+from base
+group by bucket
+having count(open) > 0
+order by bucket
+limit %(limit)s offset %(offset)s;
+
+-- name: newest_position_size
+select total_short, total_long, total
+from position_size_log
+where src_stream = 'core' and src_partition = 0
+order by src_offset desc
+limit 1;
+
+-- name: book_bid
+select price_cents, sum(size) as size
+from order_book_entry
+where side = 'bid'
+group by price_cents
+order by price_cents desc
+limit 10;
+
+-- name: book_ask
+select price_cents, sum(size) as size
+from order_book_entry
+where side = 'ask'
+group by price_cents
+order by price_cents
+limit 10;
+
+-- name: recent_trades
+select order_uuid, side, price, positionsize, ts
+from trade
+where ts > %(since)s
+order by ts desc, src_offset desc
+limit 25;
+
+-- name: last_day
+select (
+           select price from btc_usd_price
+           where ts <= %(since)s
+           order by ts desc, src_offset desc
+           limit 1
+       ) as price_before,
+       (select coalesce(sum(positionsize), 0) from trade where ts > %(since)s) as volume,
+       (select count(*) from trade where ts > %(since)s) as trades;

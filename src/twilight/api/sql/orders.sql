@@ -1,0 +1,83 @@
+-- Orders, their records and triggers (API specification 5.4), and where the archiver stands.
+
+-- name: ingest_position
+select next_offset
+from ingest_offset
+where consumer = 'archiver' and stream = 'core' and partition = 0;
+
+-- name: trader_order_state
+select account_id, order_status from trader_order_current where uuid = %(uuid)s;
+
+-- name: lend_order_state
+select account_id, order_status from lend_order_current where uuid = %(uuid)s;
+
+-- name: trader_order_of_account
+select *
+from trader_order_current
+where account_id = %(account_id)s
+order by last_src_offset desc
+limit 1;
+
+-- name: lend_order_of_account
+select *
+from lend_order_current
+where account_id = %(account_id)s
+order by last_src_offset desc
+limit 1;
+
+-- name: trader_order_history
+select *
+from trader_order
+where account_id = %(account_id)s
+order by src_offset desc, ordinal desc
+limit %(limit)s;
+
+-- name: lend_order_history
+select *
+from lend_order
+where account_id = %(account_id)s
+order by src_offset desc, ordinal desc
+limit %(limit)s;
+
+-- name: triggers_of_order
+select order_uuid, family, position_type, price, created_ts
+from trigger_current
+where order_uuid = %(uuid)s and price is not null;
+
+-- name: funding_of_order
+select funding.uuid, funding.position_type, funding.ts, funding.initial_margin, funding.available_margin,
+       funding.fee_filled, coalesce(rates.rate, 0) as funding_rate
+from trader_order_funding_update as funding
+left join lateral (
+    select rate from funding_rate
+    where funding_rate.ts >= funding.ts
+    order by funding_rate.ts
+    limit 1
+) as rates on true
+where funding.uuid = %(uuid)s
+order by funding.src_offset;
+
+-- name: hashes_of_order
+select src_offset, order_id, account_id, tx_hash, order_type, order_status, datetime, output,
+       request_id, request_id_filled, reason, old_price, new_price
+from transaction_hash
+where order_id = %(key)s and (%(status)s::text is null or order_status = %(status)s)
+order by src_offset
+limit %(limit)s offset %(offset)s;
+
+-- name: hashes_of_account
+select src_offset, order_id, account_id, tx_hash, order_type, order_status, datetime, output,
+       request_id, request_id_filled, reason, old_price, new_price
+from transaction_hash
+where account_id = %(key)s and (%(status)s::text is null or order_status = %(status)s)
+order by src_offset
+limit %(limit)s offset %(offset)s;
+
+-- name: hashes_of_request
+select src_offset, order_id, account_id, tx_hash, order_type, order_status, datetime, output,
+       request_id, request_id_filled, reason, old_price, new_price
+from transaction_hash
+where (request_id = %(key)s or request_id_filled = %(key)s)
+  and (%(status)s::text is null or order_status = %(status)s)
+order by src_offset
+limit %(limit)s offset %(offset)s;

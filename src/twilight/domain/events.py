@@ -56,7 +56,7 @@ class SetAction(StrEnum):
 class SortedSetCommand:
     """A change of a trigger set.
 
-    Add and Update have all three, Remove has no price, Bulk no uuid: there `side` names the set, elsewhere the position's.
+    Add and Update have all three, Remove has no price, Bulk no uuid: there `side` names the set, else the position's.
     """
 
     action: SetAction

@@ -1,16 +1,4 @@
-import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+import sys
+from pathlib import Path
 
-import pytest
-
-T = TypeVar("T")
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+sys.path.insert(0, str(Path(__file__).parent))  # the helpers of this folder: `api_harness`

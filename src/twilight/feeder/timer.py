@@ -1,0 +1,28 @@
+"""The grid of ticks: ``t0 + k * 250 ms`` of the monotonic clock.
+
+A late tick is run once, missed ticks are not made up. Price feed specification 8.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from twilight.feeder.clock import Clock
+
+
+async def ticks(clock: Clock, tick_ms: int) -> AsyncIterator[int]:
+    """Yield the time of each tick on the grid, when it has come."""
+    start_ms = clock.now_ms()
+    number = 0
+    while True:
+        number = max(number + 1, (clock.now_ms() - start_ms) // tick_ms)
+        due_ms = start_ms + number * tick_ms
+        await _until(clock, due_ms)
+        yield number * tick_ms
+
+
+async def _until(clock: Clock, due_ms: int) -> None:
+    """Return at or just after a time; a sleep may end a moment early."""
+    wait_ms = due_ms - clock.now_ms()
+    while wait_ms > 0:
+        await asyncio.sleep(wait_ms / 1_000)
+        wait_ms = due_ms - clock.now_ms()

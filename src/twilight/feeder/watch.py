@@ -1,0 +1,106 @@
+"""A live table of the venues, from a running feeder's `/v1/sources`."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import httpx
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from twilight.ops.errors import Unavailable
+
+REFRESH_S: Final = 0.25
+ASK_WITHIN_S: Final = 2.0
+STATE_STYLES: Final = {
+    "OK": "green",
+    "CLAMPED": "yellow",
+    "OUTLIER": "red",
+    "QUARANTINED": "red",
+    "STALE": "magenta",
+    "DOWN": "bright_black",
+}
+STATUS_STYLES: Final = {"HEALTHY": "bold green", "DEGRADED": "bold yellow", "HOLD": "bold red", "HALTED": "bold red"}
+COLUMNS: Final = (
+    ("venue", "name", "left"),
+    ("state", "state", "left"),
+    ("bid", "bid", "right"),
+    ("ask", "ask", "right"),
+    ("price USD", "price", "right"),
+    ("deviation bps", "deviation_bps", "right"),
+    ("quote age ms", "quote_age_ms", "right"),
+    ("link age ms", "link_age_ms", "right"),
+    ("lag ms", "lag_ms", "right"),
+    ("frames", "frames", "right"),
+    ("bad", "bad_frames", "right"),
+    ("reconnects", "reconnects", "right"),
+    ("last error", "last_error", "left"),
+)
+
+Json = Mapping[str, Any]
+
+
+def fetch(client: httpx.Client, base_url: str) -> Json:
+    """Return what the feeder shows of its sources.
+
+    Raises:
+        Unavailable: no feeder answers there.
+    """
+    try:
+        answer: Json = client.get(f"{base_url}/v1/sources", timeout=ASK_WITHIN_S).json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise Unavailable(f"no feeder answers at {base_url}: {error}") from None
+    return answer
+
+
+def render(sources: Json) -> RenderableType:
+    """Return the table of one moment."""
+    table = Table(header_style="bold", expand=False)
+    for title, _, justify in COLUMNS:
+        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # left or right
+    for detail in sources["sources"]:
+        table.add_row(*_cells(detail))
+    return Group(_headline(sources), table)
+
+
+def watch(base_url: str, console: Console, *, once: bool = False) -> None:
+    """Show the table until interrupted, or once."""
+    with httpx.Client() as client:
+        if once:
+            console.print(render(fetch(client, base_url)))
+            return
+        with Live(render(fetch(client, base_url)), console=console, screen=True, auto_refresh=False) as live:
+            while True:
+                live.update(render(fetch(client, base_url)), refresh=True)
+                time.sleep(REFRESH_S)
+
+
+def _cells(detail: Json) -> Sequence[Text]:
+    return [Text(_text(detail[key]), style=_style(key, detail)) for _, key, _ in COLUMNS]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:+.2f}"
+    return "" if value is None else str(value)[:48]
+
+
+def _style(key: str, detail: Json) -> str:
+    return STATE_STYLES.get(detail["state"], "red") if key == "state" else ""
+
+
+def _headline(sources: Json) -> Text:
+    tick = sources["tick"]
+    if tick is None:
+        return Text("no tick yet")
+    rates = "  ".join(f"{currency} {rate}" for currency, rate in sources["rates"].items())
+    flags = " ".join(tick["flags"])
+    return Text.assemble(
+        (f"{tick['pair']} {tick['price']}  ", "bold"),
+        (f"{tick['status']}  ", STATUS_STYLES.get(tick["status"], "bold")),
+        f"n {tick['n']} ({tick['n_usd']} USD)  median {sources['median']}  "
+        f"dispersion {tick['dispersion_cbps'] / 100:.2f} bps  {rates}  seq {tick['seq']}  "
+        f"clients {sources['clients']}  {flags}",
+    )

@@ -1,6 +1,7 @@
 import pytest
 
-from twilight.core.queues import Positions, QueueSpec, parse_queues
+from twilight.core.queues import QueueSpec, parse_queues, start_of
+from twilight.ops.errors import SettingsError
 
 
 def test_queues_on_several_clusters_are_read_in_their_order() -> None:
@@ -21,11 +22,20 @@ def test_two_queues_of_one_name_are_refused() -> None:
         parse_queues("a@one:9092/t,a@two:9092/t")
 
 
-def test_a_position_is_the_next_offset_and_knows_the_topic_it_belongs_to() -> None:
-    positions = Positions()
-    assert positions.next_offset("a") is None
-    assert positions.foreign("a", "id-1") is None
-    positions.advance("a", "id-1", 41)
-    assert positions.next_offset("a") == 42
-    assert positions.foreign("a", "id-1") is None
-    assert positions.foreign("a", "id-2") == "id-1"
+def test_a_queue_that_was_never_read_is_read_from_its_start() -> None:
+    assert start_of("a", "id-1", {}, {}) is None
+
+
+def test_a_queue_is_read_on_after_the_last_command_that_is_in_the_log() -> None:
+    assert start_of("a", "id-1", {"a": ("id-1", 41)}, {}) == 42
+
+
+def test_a_topic_that_was_made_anew_is_read_only_from_where_the_operator_says() -> None:
+    positions = {"a": ("id-1", 41)}
+    with pytest.raises(SettingsError, match="made anew .* a=<offset>"):
+        start_of("a", "id-2", positions, {"b": 0})
+    assert start_of("a", "id-2", positions, {"a": 7}) == 7
+
+
+def test_a_named_start_does_not_move_a_queue_whose_topic_is_the_same() -> None:
+    assert start_of("a", "id-1", {"a": ("id-1", 41)}, {"a": 7}) == 42

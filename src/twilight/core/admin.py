@@ -99,22 +99,17 @@ def _call(method: str, params: object) -> AdminCall | None:
     return call
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How many resting opens and how many members of the six close sets there are."""
-
-    pending: int
-    settling: int
-
+Sizes = tuple[int, int]
+"""How many opens rest and how many close triggers are set."""
 
 _CLOSE_SETS = tuple(name for name in Triggers.NAMES if not name.startswith(("open", "liquidate")))
 
 
 def sizes(state: State) -> Sizes:
-    """Count what `SetMarketHalt` may cancel; its answer tells the sizes at the time of the call."""
+    """Count what `SetMarketHalt` may cancel: its answer tells the sizes at the time of the call."""
     triggers = state.triggers
-    pending = len(triggers.open_long) + len(triggers.open_short)
-    return Sizes(pending, sum(len(getattr(triggers, name)) for name in _CLOSE_SETS))
+    resting = len(triggers.open_long) + len(triggers.open_short)
+    return resting, sum(len(getattr(triggers, name)) for name in _CLOSE_SETS)
 
 
 def read(method: str, state: State, conditions: Conditions) -> object:
@@ -132,14 +127,14 @@ def answer(call: AdminCall, before: Sizes, state: State) -> object:
 
 
 def _halt(call: SetMarketHaltCall, before: Sizes, state: State) -> object:
-    cancelled = before if call.enabled else Sizes(0, 0)
+    pending, settling = before if call.enabled else (0, 0)
     return {
         "exit_initiated": call.enabled and call.exit_relayer,
         "funding_paused": state.switches.pause_funding,
         "halt_enabled": state.switches.manual_halt,
-        "pending_orders_cancelled": cancelled.pending if call.cancel_pending_limit_orders else 0,
+        "pending_orders_cancelled": pending if call.cancel_pending_limit_orders else 0,
         "price_feed_paused": state.switches.pause_price_feed,
-        "settling_orders_cancelled": cancelled.settling if call.cancel_settling_limit_orders else 0,
+        "settling_orders_cancelled": settling if call.cancel_settling_limit_orders else 0,
         "snapshot_taken": call.enabled and call.exit_relayer,
     }
 

@@ -85,6 +85,11 @@ class Feed:
         self.refused: Counter[Refusal] = Counter()
         self.accepted = 0
 
+    def remember(self, newest: Mapping[str, tuple[int, int]]) -> None:
+        """Take note of what the log says was accepted last, by key id."""
+        for kid, order in newest.items():
+            self._newest[kid] = max(order, self._newest.get(kid, (0, 0)))
+
     def offer(self, feeder: int, frame: bytes | str, wall_ms: int, now_ms: int) -> AcceptedTick | Refusal:
         """Return the tick in ``frame`` if the core is to act on it, else why not (counted)."""
         outcome = self._judge(feeder, frame, wall_ms, now_ms)

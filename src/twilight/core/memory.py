@@ -27,6 +27,7 @@ _Saved = msgspec.defstruct("_Saved", _FIELDS, forbid_unknown_fields=True)
 
 class _Body(msgspec.Struct):
     shape: str
+    log_id: str
     next_offset: int
     taken_ns: int
     state: msgspec.Raw
@@ -35,25 +36,32 @@ class _Body(msgspec.Struct):
 SHAPE = sha256(repr(_FIELDS + list(_POOL_HINTS.items())).encode()).hexdigest()
 
 
-def dump(state: State, next_offset: int, taken_ns: int) -> bytes:
-    """Return the body of a snapshot after which the log goes on at ``next_offset``."""
+def dump(state: State, log_id: str, next_offset: int, taken_ns: int) -> bytes:
+    """Return the body of a snapshot after which the log ``log_id`` goes on at ``next_offset``.
+
+    The domain's own `dump` makes plain structures for anyone; this lets msgspec read the records, because
+    the loop of the core stands still meanwhile.
+    """
     values = {field.name: getattr(state, field.name) for field in fields(State)}
     if state.pool.pending_orders.trader_order_data:
         raise ValueError("expected a state between two inputs, found a pool with pending orders")
     values["pool"] = {name: getattr(state.pool, name) for name in _POOL_HINTS}
     values["triggers"] = {name: list(getattr(state.triggers, name)) for name in Triggers.NAMES}
-    return msgspec.json.encode({"shape": SHAPE, "next_offset": next_offset, "taken_ns": taken_ns, "state": values})
+    head = {"shape": SHAPE, "log_id": log_id, "next_offset": next_offset, "taken_ns": taken_ns}
+    return msgspec.json.encode({**head, "state": values})
 
 
-def load(body: bytes) -> tuple[State, int, int]:
+def load(body: bytes, log_id: str) -> tuple[State, int, int]:
     """Return the state, the offset at which the log goes on, and when the snapshot was taken.
 
-    Raises `DamagedSnapshot` when the body was written by a build that remembers something else.
+    Raises `DamagedSnapshot` when the body belongs to another log, or to a build that remembers something else.
     """
     try:
         saved = msgspec.json.decode(body, type=_Body)
         if saved.shape != SHAPE:
             raise DamagedSnapshot(f"expected a state of shape {SHAPE[:12]}, found {saved.shape[:12]}")
+        if saved.log_id != log_id:
+            raise DamagedSnapshot(f"expected a state of the log {log_id}, found one of {saved.log_id}")
         values = msgspec.structs.asdict(msgspec.json.decode(saved.state, type=_Saved))
     except msgspec.DecodeError as error:
         raise DamagedSnapshot(f"expected a saved state: {error}") from error

@@ -1,7 +1,10 @@
-"""The order queues: where commands come from, and how far each queue has been consumed (decisions C5)."""
+"""The order queues: where commands come from, and where to go on reading each (decisions C5)."""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from twilight.ops.errors import SettingsError
 
 _ENTRY = re.compile(r"\s*(?P<name>[\w.-]+)@(?P<brokers>[^/@\s]+)/(?P<topic>[\w.-]+)\s*(?:,|$)")
 
@@ -36,41 +39,25 @@ def _refuse_doubles(queues: list[QueueSpec]) -> None:
         raise ValueError(f"expected one queue of each name, found several called {', '.join(doubled)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a command stood: what the key metadata of every event that it causes says."""
+def start_of(
+    queue: str, topic_id: str, positions: Mapping[str, tuple[str, int]], named_starts: Mapping[str, int]
+) -> int | None:
+    """Return the offset at which to read on, None for a queue that was never read: from its start.
 
-    queue: str
-    topic_id: str
-    offset: int
-    request_id: str
-
-    def metadata(self) -> dict[str, str | None]:
-        """Return the members that go into the key."""
-        return {
-            "offset": str(self.offset),
-            "queue": self.queue,
-            "request_id": self.request_id,
-            "topic_id": self.topic_id,
-        }
-
-
-@dataclass(slots=True)
-class Positions:
-    """The offset of the last command that is in the log, for each queue, with the topic's own id."""
-
-    by_queue: dict[str, tuple[str, int]] = field(default_factory=dict)
-
-    def advance(self, queue: str, topic_id: str, offset: int) -> None:
-        """Note that the command at ``offset`` has its answer in the log."""
-        self.by_queue[queue] = (topic_id, offset)
-
-    def next_offset(self, queue: str) -> int | None:
-        """Return where to go on reading, ``None`` if the queue was never read."""
-        known = self.by_queue.get(queue)
-        return None if known is None else known[1] + 1
-
-    def foreign(self, queue: str, topic_id: str) -> str | None:
-        """Return the topic id that the log knows when it is not ``topic_id``: the topic was made anew."""
-        known = self.by_queue.get(queue)
-        return None if known is None or known[0] == topic_id else known[0]
+    ``positions`` is what the log says: topic id and offset of each queue's last command. It knows the topic
+    by Kafka's own id. A topic that was deleted and made anew has other commands at the same offsets, so it
+    is read only from where the operator says (decisions C5); raises `SettingsError` until he does.
+    """
+    known = positions.get(queue)
+    if known is None:
+        return named_starts.get(queue)
+    known_id, offset = known
+    if known_id == topic_id:
+        return offset + 1
+    if queue in named_starts:
+        return named_starts[queue]
+    fault = (
+        f"ORDER_QUEUE_START: the topic of queue {queue} was made anew (its id was {known_id}, is {topic_id}); "
+        f"name the offset to read from: {queue}=<offset>"
+    )
+    raise SettingsError([fault])

@@ -1,12 +1,15 @@
 """Everything that a core is told by its environment (engine specification 14)."""
 
+from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from twilight.core.queues import QueueSpec, parse_queues
+from twilight.domain.profile import PROFILES, LiquidationBasis, Profile
 from twilight.ops.settings import Settings
 
 Positive = Annotated[int, Field(gt=0)]
@@ -39,13 +42,13 @@ class CoreSettings(Settings):
     intake: Literal["tick", "immediate"] = "tick"
     intake_ticks: Positive = 1
     payload: Literal["strict", "lenient"] = "strict"
-    order_max_age_s: Annotated[int, Field(ge=0)] = 60
+    order_max_age_s: Annotated[int, Field(ge=0)] | None = None
 
     # rules; fees, limits and the pool's first state count only when the log is empty
     profile: Literal["default", "reference", "test"] = "default"
-    lend_price_band: Annotated[Decimal, Field(ge=0, lt=1)] = Decimal("0.01")
-    lend_min_hold_s: Annotated[int, Field(ge=0)] = 3_600
-    liquidation_basis: Literal["initial", "available"] = "initial"
+    lend_price_band: Annotated[Decimal, Field(ge=0, lt=1)] | None = None
+    lend_min_hold_s: Annotated[int, Field(ge=0)] | None = None
+    liquidation_basis: LiquidationBasis | None = None
     filled_on_market: Percent = 0.04
     filled_on_limit: Percent = 0.02
     settled_on_market: Percent = 0.04
@@ -67,7 +70,6 @@ class CoreSettings(Settings):
     ops_addr: str = "127.0.0.1:9303"
     relayer_server_socketaddr: str = "127.0.0.1:3031"
     relayer_server_token: SecretStr | None = None
-    log_level: str = "INFO"
 
     @field_validator("order_queues")
     @classmethod
@@ -102,6 +104,18 @@ class CoreSettings(Settings):
                 f"PRICE_FEED_KEYS: expected one entry for each of the {feeds} feeds of PRICE_FEEDS, found {rings}"
             )
         return self
+
+    @property
+    def rules(self) -> Profile:
+        """The profile with the options that the environment names."""
+        named = {
+            "lend_price_band": None if self.lend_price_band is None else Fraction(self.lend_price_band),
+            "lend_min_hold_s": self.lend_min_hold_s,
+            "liquidation_basis": self.liquidation_basis,
+            "order_max_age_s": self.order_max_age_s,
+        }
+        given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+        return replace(PROFILES[self.profile], **given)
 
     @property
     def queues(self) -> tuple[QueueSpec, ...]:

@@ -26,6 +26,7 @@ from twilight.wire.translate_records import (
     LEND_ORDER,
     POSITION_SIZE_LOG,
     RISK_STATE,
+    STATE_OUTPUT,
     TRADER_ORDER,
 )
 from twilight.wire.translate_shapes import (
@@ -37,6 +38,7 @@ from twilight.wire.translate_shapes import (
     record,
     values_of,
 )
+from twilight.wire.types import Output
 
 __all__ = [
     "Untranslatable",
@@ -46,6 +48,7 @@ __all__ = [
     "event_from_wire",
     "event_to_wire",
     "key_of",
+    "state_output_from_wire",
 ]
 
 _NUL = rb"\u0000"
@@ -173,4 +176,10 @@ def command_from_wire(command: wire_commands.RpcCommand) -> domain_commands.RpcC
         Untranslatable: an enumeration's text is unknown, or payload or request id are missing.
     """
     found: domain_commands.RpcCommand = RPC_COMMAND.from_wire(command)
+    return found
+
+
+def state_output_from_wire(output: Output) -> pool.StateOutput:
+    """Return the pool state that a chain output commits to; raises `Untranslatable` for any other output."""
+    found: pool.StateOutput = STATE_OUTPUT.from_wire(output)
     return found

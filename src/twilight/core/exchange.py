@@ -1,0 +1,151 @@
+"""The exchange in memory and the records that say what happened to it: inputs in, a batch of records out.
+
+No I/O. Events are applied as soon as they are decided, so that the next command sees them, but nothing of a
+batch may leave the process before the batch is in the log (decisions C2).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from twilight.bus import Outgoing
+from twilight.core.arrivals import Arrival
+from twilight.domain.engine import Engine, decisions
+from twilight.domain.errors import DomainError
+from twilight.domain.events import Event, TxHash
+from twilight.domain.evolve import evolve
+from twilight.domain.inputs import CommandInput, Conditions, Input, NotACommand
+from twilight.domain.orders import OrderStatus
+from twilight.ops.logs import get
+from twilight.wire.errors import Unencodable
+from twilight.wire.translate import encode
+
+log = get(__name__)
+
+
+class DecisionFailed(Exception):
+    """The engine could not decide, or the wire cannot carry what it decided; nothing of the decision was applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Where records go."""
+
+    events: str
+    failed: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction will hold."""
+
+    records: list[Outgoing] = field(default_factory=list)
+    value_bytes: int = 0
+    commands: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+
+    def add(self, topic: str, key: bytes, value: bytes) -> None:
+        """Append one record."""
+        self.records.append((topic, key, value))
+        self.value_bytes += len(value)
+
+
+class Exchange:
+    """The engine and the batch that is being made."""
+
+    def __init__(self, engine: Engine, topics: Topics) -> None:
+        self.engine = engine
+        self._topics = topics
+        self.batch = Batch()
+
+    @property
+    def events_topic(self) -> str:
+        """The topic of the event log."""
+        return self._topics.events
+
+    def take(self, given: Input, conditions: Conditions) -> list[Event]:
+        """Decide one input and add its events to the batch; raises what the domain refuses an administrator."""
+        events: list[Event] = []
+        try:
+            self._decide(given, conditions, events)
+        except DecisionFailed as failure:
+            if isinstance(failure.__cause__, DomainError):
+                raise failure.__cause__ from None
+            raise
+        return events
+
+    def take_arrival(self, arrival: Arrival, conditions: Conditions) -> list[Event]:
+        """Decide what stood on an order queue; whatever it is, it is answered and the queue goes on."""
+        events: list[Event] = []
+        self.batch.commands += 1
+        try:
+            self._decide(arrival.given, conditions, events)
+        except DecisionFailed as failure:
+            log.exception("a command could not be decided", position=arrival.given.position)
+            if not events:
+                self._decide(_undecided(arrival.given, failure), conditions, events)
+            self._keep_bytes(arrival, conditions)
+        else:
+            if events and not arrival.is_command:
+                self._keep_bytes(arrival, conditions)
+        return events
+
+    def end_batch(self) -> Batch:
+        """Return the finished batch and begin the next one."""
+        finished, self.batch = self.batch, Batch()
+        return finished
+
+    def _decide(self, given: Input, conditions: Conditions, events: list[Event]) -> None:
+        """Encode before applying: what cannot be written must not have happened."""
+        steps = decisions(self.engine.state, given, conditions, self.engine.context)
+        while (decided := _next(steps)) is not None:
+            step, records = decided
+            for event, (key, value) in zip(step, records, strict=True):
+                evolve(self.engine.state, event)
+                self.batch.add(self._topics.events, key, value)
+                self._count(event)
+            events += step
+
+    def _count(self, event: Event) -> None:
+        self.batch.kinds[event.kind] += 1
+        if isinstance(event, TxHash) and event.data.status in REFUSALS:
+            reason = event.data.reason or ""
+            code = reason.partition(" ")[0] if event.data.status is _BY_RISK else event.data.status.value
+            self.batch.refusals[code] += 1
+
+    def _keep_bytes(self, arrival: Arrival, conditions: Conditions) -> None:
+        """Write the bytes as the order gateways write what they refuse: a JSON string of hex (wire 7.1)."""
+        key = f"CoreCommandfailed-{conditions.now_us}".encode()
+        self.batch.add(self._topics.failed, key, msgspec.json.encode(arrival.value.hex()))
+
+
+_BY_RISK = OrderStatus.REJECTED_BY_RISK_ENGINE
+REFUSALS = frozenset(
+    {
+        _BY_RISK,
+        OrderStatus.CANCELLED,
+        OrderStatus.DUPLICATE_ORDER,
+        OrderStatus.ORDER_NOT_FOUND,
+        OrderStatus.REJECTED_FROM_CHAIN,
+        OrderStatus.UTXO_ERROR,
+        OrderStatus.SERIALIZATION_ERROR,
+        OrderStatus.ERROR,
+    }
+)
+
+
+def _next(steps: Iterator[list[Event]]) -> tuple[list[Event], list[tuple[bytes, bytes]]] | None:
+    try:
+        step = next(steps, None)
+        return None if step is None else (step, [encode(event) for event in step])
+    except (DomainError, Unencodable, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as cause:
+        raise DecisionFailed(f"{type(cause).__name__}: {cause}") from cause
+
+
+def _undecided(given: CommandInput, failure: DecisionFailed) -> CommandInput:
+    request_id = getattr(given.command, "request_id", "")
+    stand_in = NotACommand(f"could not be decided: {failure}", request_id)
+    return CommandInput(stand_in, given.position, given.key, given.broker_time_ms)

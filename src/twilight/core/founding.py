@@ -1,0 +1,42 @@
+"""The first input of an empty log: what the settings say of fees, limits and the pool's first state (engine 1.4)."""
+
+from uuid import uuid4
+
+from twilight.core.settings import CoreSettings
+from twilight.domain.inputs import Genesis
+from twilight.ops.errors import SettingsError
+from twilight.wire.bincode import decode_hex
+from twilight.wire.errors import Quarantine
+from twilight.wire.translate import Untranslatable, state_output_from_wire
+from twilight.wire.types import Output
+
+
+def genesis(settings: CoreSettings) -> Genesis:
+    """Return the founding of the exchange; raises `SettingsError` for an initial state that cannot be read."""
+    fees = (
+        settings.filled_on_market,
+        settings.filled_on_limit,
+        settings.settled_on_market,
+        settings.settled_on_limit,
+    )
+    params = {
+        "max_oi_mult": settings.risk_max_oi_mult,
+        "max_net_mult": settings.risk_max_net_mult,
+        "max_position_pct": settings.risk_max_position_pct,
+        "min_position_sats": settings.risk_min_position_btc,
+        "max_leverage": settings.risk_max_leverage,
+        "mm_ratio": settings.risk_mm_ratio,
+    }
+    founding = Genesis(str(uuid4()), fees=fees, risk_params=params)
+    return _with_state(founding, settings.relayer_init_state) if settings.relayer_init_state else founding
+
+
+def _with_state(founding: Genesis, text: str) -> Genesis:
+    try:
+        state = state_output_from_wire(decode_hex(Output, text))
+    except (Quarantine, Untranslatable) as fault:
+        raise SettingsError([f"RELAYER_INIT_STATE: expected the hex of a state output: {fault}"]) from fault
+    founding.nonce, founding.script_address, founding.owner = state.nonce, state.script_address, state.owner
+    founding.tlv_sats, founding.tlv_blinding = state.tlv.value, state.tlv.blinding
+    founding.tps, founding.tps_blinding = state.tps.value, state.tps.blinding
+    return founding

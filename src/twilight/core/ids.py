@@ -1,0 +1,51 @@
+"""Names that are made here: uuids of orders, this core's name in the leaders' group, the lock on its folder."""
+
+import fcntl
+import os
+import random
+from pathlib import Path
+from uuid import uuid4
+
+from twilight.ops.errors import SettingsError
+
+_VERSION_4 = 0x4 << 76
+_VARIANT = 0x8 << 60
+_KEPT = ~((0xF << 76) | (0xC << 60))
+
+
+class Uuids:
+    """Makes version 4 uuids; an order's uuid is no secret, so speed decides."""
+
+    def __init__(self) -> None:
+        self._bits = random.Random(os.urandom(32)).getrandbits  # noqa: S311 - names, not secrets
+
+    def __call__(self) -> str:
+        """Return the next one."""
+        text = f"{self._bits(128) & _KEPT | _VERSION_4 | _VARIANT:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def instance_name(folder: Path) -> str:
+    """Return the name that this core has had since its folder was made."""
+    path = folder / "instance"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"core-{uuid4()}")
+    return path.read_text().strip()
+
+
+class FolderLock:
+    """Held while the process lives, however it dies: two cores in one folder would take each other's place."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = (folder / "lock").open("w")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise SettingsError([f"DATA_DIR: another core runs in {folder}; name another folder"]) from None
+
+    def release(self) -> None:
+        """Let another core have the folder."""
+        self._file.close()

@@ -1,0 +1,120 @@
+"""What the leading core does, over and over: take what arrived, decide it, write it down, tell it."""
+
+import time
+from collections.abc import Callable
+
+from twilight.bus import TransactionalProducer
+from twilight.core import admin, metrics
+from twilight.core.admin import AdminFault
+from twilight.core.admin_server import AdminServer, Waiting
+from twilight.core.arrivals import Arrival
+from twilight.core.clock import Clock
+from twilight.core.cycle import Cycle
+from twilight.core.exchange import Exchange
+from twilight.core.feed_client import FeedClient
+from twilight.core.order_queues import OrderQueues
+from twilight.domain.errors import InvalidParams, NotSupported
+from twilight.domain.inputs import Admin, Conditions, SetMarketHaltCall
+
+WAITING_MAX = 50_000
+BATCH_BYTES_MAX = 8 * 2**20
+IDLE_S = 0.001
+
+Answer = Callable[[], None]
+
+
+class Loop:
+    """One turn after another; whatever it decides is in the log before anybody hears of it."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        cycle: Cycle,
+        queues: OrderQueues,
+        feed: FeedClient,
+        admin_server: AdminServer,
+        producer: TransactionalProducer,
+        clock: Clock,
+        batch_commands_max: int,
+    ) -> None:
+        self._exchange = exchange
+        self._cycle = cycle
+        self._queues = queues
+        self._feed = feed
+        self._admin = admin_server
+        self._producer = producer
+        self._clock = clock
+        self._batch_commands_max = batch_commands_max
+        self._answers: list[Answer] = []
+        self.exit_asked = False
+        self.offset = -1
+
+    def turn(self) -> bool:
+        """Take, decide, publish and answer what waits now; return whether there was anything."""
+        ticks = [self._feed.ticks.popleft() for _ in range(len(self._feed.ticks))]
+        arrivals = self._queues.read(self._batch_commands_max) if self._cycle.waiting < WAITING_MAX else []
+        wall_ns, mono_ms = self._clock.wall_ns(), self._clock.mono_ms()
+        busy = self._take_admin(wall_ns, mono_ms)
+        for given, conditions in self._cycle.turn(ticks, arrivals, self._exchange.engine.state, wall_ns, mono_ms):
+            busy = True
+            if isinstance(given, Arrival):
+                self._exchange.take_arrival(given, conditions)
+            else:
+                self._exchange.take(given, conditions)
+            self._publish_when_full()
+        self.publish()
+        return busy
+
+    def idle(self) -> None:
+        """Wait a moment: nothing was there."""
+        time.sleep(IDLE_S)
+
+    def publish(self) -> None:
+        """Write the batch as one transaction, then give the answers that waited for it."""
+        batch = self._exchange.end_batch()
+        if batch.records:
+            begun = time.perf_counter()
+            offsets = self._producer.publish(batch.records)
+            self.offset = max(self.offset, self._last_event(batch.records, offsets))
+            metrics.note_batch(batch, time.perf_counter() - begun, self.offset)
+        answers, self._answers = self._answers, []
+        for answer in answers:
+            answer()
+
+    def _publish_when_full(self) -> None:
+        batch = self._exchange.batch
+        if batch.commands >= self._batch_commands_max or batch.value_bytes >= BATCH_BYTES_MAX:
+            self.publish()
+
+    def _last_event(self, records: list[tuple[str, bytes | None, bytes]], offsets: list[int]) -> int:
+        events = self._exchange.events_topic
+        return next(
+            (
+                offset
+                for record, offset in zip(reversed(records), reversed(offsets), strict=True)
+                if record[0] == events
+            ),
+            -1,
+        )
+
+    def _take_admin(self, wall_ns: int, mono_ms: int) -> bool:
+        waiting = [self._admin.requests.popleft() for _ in range(len(self._admin.requests))]
+        for one in waiting:
+            self._take_one(one, self._cycle.conditions(wall_ns, mono_ms))
+        return bool(waiting)
+
+    def _take_one(self, waiting: Waiting, conditions: Conditions) -> None:
+        request, state = waiting.request, self._exchange.engine.state
+        if request.call is None:
+            body = admin.result(request.id, admin.read(request.method, state, conditions))
+        else:
+            before = admin.sizes(state)
+            try:
+                self._exchange.take(Admin(request.call, waiting.actor), conditions)
+            except (InvalidParams, NotSupported) as refusal:
+                body = admin.fault(request.id, AdminFault(admin.INVALID_PARAMS, f"Invalid params: {refusal}"))
+            else:
+                body = admin.result(request.id, admin.answer(request.call, before, state))
+                halt = request.call
+                self.exit_asked |= isinstance(halt, SetMarketHaltCall) and halt.enabled and halt.exit_relayer
+        self._answers.append(lambda: waiting.respond(body))

@@ -1,0 +1,100 @@
+"""Reading the order queues: each on its own, so that one which is away does not stop the others."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from twilight.bus import LogReader, TopicSpec, ensure
+from twilight.bus.topics import topic_ids
+from twilight.core.arrivals import Arrival, read_arrival
+from twilight.core.queues import QueueSpec, start_of
+from twilight.domain.state import State
+from twilight.ops.errors import SettingsError, TwilightError
+from twilight.ops.health import Health
+from twilight.ops.logs import get
+
+RETRY_S = 2.0
+
+log = get(__name__)
+
+
+@dataclass(slots=True)
+class _Open:
+    spec: QueueSpec
+    topic_id: str
+    reader: LogReader
+
+
+class OrderQueues:
+    """All queues of one core; `read` never waits.
+
+    A queue is opened by a thread of its own, because asking a cluster that is away takes its time.
+    """
+
+    def __init__(self, specs: tuple[QueueSpec, ...], own_brokers: str, health: Health) -> None:
+        self._specs = specs
+        self._own_brokers = own_brokers
+        self._health = health
+        self._open: list[_Open] = []
+        self._fault: SettingsError | None = None
+        self._closed = threading.Event()
+
+    def open(self, state: State, named_starts: Mapping[str, int]) -> None:
+        """Begin to read every queue where the log says."""
+        for spec in self._specs:
+            start = dict(state.queues), named_starts
+            threading.Thread(
+                target=self._open_until_there, args=(spec, *start), name=f"queue {spec.name}", daemon=True
+            ).start()
+
+    def read(self, records_max: int) -> list[Arrival]:
+        """Return what is there, at most ``records_max`` of each queue; raises `SettingsError` (decisions C5)."""
+        if self._fault is not None:
+            raise self._fault
+        arrivals: list[Arrival] = []
+        for queue in tuple(self._open):
+            arrivals += self._read_one(queue, records_max)
+        return arrivals
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._closed.set()
+        for queue in self._open:
+            queue.reader.close()
+
+    def _read_one(self, queue: _Open, records_max: int) -> list[Arrival]:
+        name, topic_id = queue.spec.name, queue.topic_id
+        try:
+            return [read_arrival(record, name, topic_id) for record in queue.reader.read(records_max, 0.0)]
+        except TwilightError as fault:
+            log.error("order queue cannot be read", queue=name, reason=str(fault))  # noqa: TRY400 - it goes on
+            self._health.check(f"queue {name}").fail(str(fault))
+            self._open.remove(queue)
+            queue.reader.close()
+            return []
+
+    def _open_until_there(
+        self, spec: QueueSpec, positions: dict[str, tuple[str, int]], named_starts: Mapping[str, int]
+    ) -> None:
+        check = self._health.check(f"queue {spec.name}")
+        while not self._closed.is_set():
+            try:
+                self._open.append(self._opened(spec, positions, named_starts))
+            except SettingsError as fault:
+                self._fault = fault
+                return
+            except TwilightError as fault:
+                check.fail(str(fault))
+                self._closed.wait(RETRY_S)
+            else:
+                check.ok()
+                return
+
+    def _opened(self, spec: QueueSpec, positions: dict[str, tuple[str, int]], named_starts: Mapping[str, int]) -> _Open:
+        if spec.brokers == self._own_brokers:
+            topic_id = ensure(spec.brokers, [TopicSpec(spec.topic)])[spec.topic]
+        else:
+            topic_id = topic_ids(spec.brokers, [spec.topic])[spec.topic]
+        start = start_of(spec.name, topic_id, positions, named_starts)
+        log.info("order queue", queue=spec.name, topic_id=topic_id, start=start)
+        return _Open(spec, topic_id, LogReader(spec.brokers, spec.topic, start="earliest" if start is None else start))

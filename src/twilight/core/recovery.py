@@ -1,0 +1,91 @@
+"""How a core comes to its state: the newest good snapshot, then the log after it (decisions C1, C10).
+
+A log that cannot be folded stops the process and names the offset: nothing may be built on it.
+"""
+
+from collections.abc import Callable
+
+from twilight.bus import LogReader, Record
+from twilight.core import memory
+from twilight.core.snapshot import DamagedSnapshot, SnapshotFiles
+from twilight.domain.engine import Engine
+from twilight.domain.errors import DomainError
+from twilight.domain.state import State
+from twilight.ops.errors import Corrupt
+from twilight.ops.logs import get
+from twilight.wire.errors import Quarantine
+from twilight.wire.events import AdvanceStateQueueEvent, decode_event
+from twilight.wire.keys import decode_key
+from twilight.wire.translate import Untranslatable, event_from_wire
+
+FOLD_BATCH = 5_000
+READ_WAIT_S = 0.02
+
+log = get(__name__)
+
+
+def fold(engine: Engine, offset: int, key: bytes | None, value: bytes | None, timestamp_ms: int) -> None:
+    """Apply one record of the event log; raises `Corrupt` that names the offset."""
+    try:
+        event = decode_event(value, timestamp_ms)
+        if isinstance(event, AdvanceStateQueueEvent):
+            return
+        found = decode_key(key)
+        agg_id, metadata = (found, None) if isinstance(found, str) else (found.agg_id, found.metadata)
+        engine.fold(event_from_wire(event, agg_id, metadata))
+    except (Quarantine, Untranslatable, DomainError, LookupError, ValueError) as fault:
+        raise Corrupt(f"the event at offset {offset} cannot be folded: {fault}") from fault
+
+
+def from_snapshot(files: SnapshotFiles, log_id: str, engine: Engine) -> int:
+    """Put the newest good snapshot into the engine; return the offset at which the log goes on, 0 without one."""
+    for path, body in files.candidates():
+        try:
+            if isinstance(body, DamagedSnapshot):
+                raise body
+            engine.state, next_offset, taken_ns = memory.load(body, log_id)
+        except DamagedSnapshot as damage:
+            log.warning("snapshot left aside", path=str(path), reason=str(damage))
+        else:
+            log.info("snapshot loaded", path=str(path), next_offset=next_offset, taken_ns=taken_ns)
+            return next_offset
+    engine.state = State()
+    return 0
+
+
+class Follower:
+    """Reads the event log behind whoever writes it, and folds it.
+
+    ``offset`` is that of the last event in the state, -1 before the first one.
+    """
+
+    def __init__(self, engine: Engine, reader: LogReader, start: int) -> None:
+        self.engine = engine
+        self.reader = reader
+        self._start = start
+        self.offset = start - 1
+        self.folded = 0
+
+    @property
+    def position(self) -> int:
+        """The offset of the next record; the reader knows it only after it has met a first one."""
+        return max(self._start, self.reader.position())
+
+    def follow(self, timeout_s: float) -> int:
+        """Fold what is there and return how many events that was."""
+        records = self.reader.read(FOLD_BATCH, timeout_s)
+        for record in records:
+            self._fold(record)
+        return len(records)
+
+    def to_end(self, on_progress: Callable[[int], None] = lambda _folded: None) -> None:
+        """Fold everything that is stable when this is called; raises `Unavailable` when Kafka is away."""
+        end = self.reader.end_offset()
+        while self.position < end:
+            if self.follow(READ_WAIT_S):
+                on_progress(self.folded)
+
+    def _fold(self, record: Record) -> None:
+        fold(self.engine, record.offset, record.key, record.value, record.timestamp_ms)
+        self.offset = record.offset
+        self.folded += 1

@@ -1,0 +1,195 @@
+"""The core process: follow the log, lead when it is this core's turn, serve, stop cleanly.
+
+The event loop of the process keeps the feeds, the operations port and the administrator's port; the exchange
+runs in one thread of its own and is touched by no other.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from twilight.bus import Fenced, LogReader, TopicSpec, TransactionalProducer, ensure
+from twilight.core import metrics
+from twilight.core.admin_server import AdminServer, token_in
+from twilight.core.clock import Clock
+from twilight.core.cycle import Cycle
+from twilight.core.exchange import Exchange, Topics
+from twilight.core.feed import Feed
+from twilight.core.feed_client import FeedClient
+from twilight.core.founding import genesis
+from twilight.core.ids import FolderLock, Uuids, instance_name
+from twilight.core.keeper import Keeper
+from twilight.core.leader import Leadership
+from twilight.core.loop import Loop
+from twilight.core.order_queues import OrderQueues
+from twilight.core.payloads import payloads
+from twilight.core.recovery import Follower, from_snapshot
+from twilight.core.settings import CoreSettings
+from twilight.core.snapshot import SnapshotFiles
+from twilight.domain.chain import Disabled
+from twilight.domain.engine import Engine, new_engine
+from twilight.ops.errors import Unavailable
+from twilight.ops.health import Health, serve_app, serve_ops
+from twilight.ops.lifecycle import Stop
+from twilight.ops.logs import get
+from twilight.ops.settings import host_port
+
+FOLLOW_WAIT_S = 0.1
+
+T = TypeVar("T")
+
+log = get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the thread of the exchange shares with the event loop of the process."""
+
+    settings: CoreSettings
+    clock: Clock
+    feed: Feed
+    feed_client: FeedClient
+    admin_server: AdminServer
+    health: Health
+    stop: Stop
+
+
+async def serve(settings: CoreSettings, stop: Stop) -> None:
+    """Run one core until it is asked to stop, is fenced, or loses Kafka."""
+    health, clock = Health(), Clock()
+    feed = Feed(settings.feed_keys, skew_ms_max=settings.price_feed_skew_ms, started_ms=clock.mono_ms())
+    feed_client = FeedClient(settings.feeds, feed, clock)
+    token = settings.relayer_server_token
+    admin_server = AdminServer(token.get_secret_value() if token else token_in(settings.state_folder))
+    around = Surroundings(settings, clock, feed, feed_client, admin_server, health, stop)
+    async with contextlib.AsyncExitStack() as stack:
+        lock = FolderLock(settings.state_folder)
+        stack.callback(lock.release)
+        ops = await serve_ops(*host_port(settings.ops_addr), health)
+        stack.push_async_callback(ops.close)
+        port = await serve_app(admin_server, *host_port(settings.relayer_server_socketaddr))
+        stack.push_async_callback(port.close)
+        log.info("listening", ops_port=ops.port, admin_port=port.port)
+        feeding = asyncio.create_task(feed_client.run())
+        feeding.add_done_callback(lambda _: stop.set())
+        try:
+            await asyncio.to_thread(Core(around).run)
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+
+
+class Core:
+    """The thread of the exchange."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._settings = around.settings
+        self._log_check = around.health.check("log")
+        self._engine = _engine(around.settings)
+
+    def run(self) -> None:
+        """Follow, lead, serve; returns when asked to stop."""
+        follower, log_id = self._until_available(self._recover)
+        leadership = Leadership(
+            self._settings.broker,
+            instance=instance_name(self._settings.state_folder),
+            topic=self._settings.core_leader_topic,
+        )
+        try:
+            if self._follow(follower, leadership):
+                self._lead(follower, leadership, log_id)
+        finally:
+            leadership.close()
+            follower.reader.close()
+
+    def _recover(self) -> tuple[Follower, str]:
+        """Make the topics, load the snapshot, fold the log after it."""
+        settings = self._settings
+        names = (settings.core_event_log, settings.rpc_client_failed_request, settings.core_leader_topic)
+        log_id = ensure(settings.broker, [TopicSpec(name) for name in names])[settings.core_event_log]
+        start = from_snapshot(SnapshotFiles(settings.snapshot_path), log_id, self._engine)
+        reader = LogReader(settings.broker, settings.core_event_log, start=start)
+        follower = Follower(self._engine, reader, start)
+        begun = time.perf_counter()
+        follower.to_end()
+        log.info("recovered", events=follower.folded, seconds=round(time.perf_counter() - begun, 3))
+        return follower, log_id
+
+    def _follow(self, follower: Follower, leadership: Leadership) -> bool:
+        """Keep the state behind the leader's until this core leads; return False when asked to stop before."""
+        extra = self._around.health.extra
+        while not self._around.stop.is_set():
+            if leadership.poll(0.0):
+                return True
+            if leadership.lost:
+                raise Unavailable("another process takes part under this core's name: is DATA_DIR a copy?")
+            follower.follow(FOLLOW_WAIT_S)
+            self._log_check.ok("standby")
+            extra.update(role="standby", offset=follower.offset)
+        return False
+
+    def _lead(self, follower: Follower, leadership: Leadership, log_id: str) -> None:
+        """Fence the one before, read to the end, and serve (decisions C3)."""
+        settings, around = self._settings, self._around
+        producer = TransactionalProducer(
+            settings.broker, settings.core_transactional_id, timeout_s=settings.kafka_timeout_s
+        )
+        self._until_available(producer.init)
+        self._until_available(follower.to_end)
+        around.feed.remember(self._engine.state.ticks)
+        around.feed_client.ticks.clear()
+        exchange = Exchange(self._engine, Topics(settings.core_event_log, settings.rpc_client_failed_request))
+        cycle = Cycle(settings.intake_ticks if settings.intake == "tick" else 0)
+        queues = OrderQueues(settings.queues, settings.broker, around.health)
+        loop = Loop(
+            exchange,
+            cycle,
+            queues,
+            around.feed_client,
+            around.admin_server,
+            producer,
+            around.clock,
+            settings.batch_commands_max,
+        )
+        loop.offset = follower.offset
+        keeper = Keeper(around.health, SnapshotFiles(settings.snapshot_path), log_id, settings.snapshot_interval_s)
+        if self._engine.state.pool.log_sequence == 0:
+            exchange.take(genesis(settings), cycle.conditions(around.clock.wall_ns(), around.clock.mono_ms()))
+            loop.publish()
+        queues.open(self._engine.state, settings.queue_starts)
+        self._log_check.ok("leads")
+        metrics.LEADS.set(1)
+        try:
+            self._serve(loop, keeper, leadership, cycle)
+        finally:
+            metrics.LEADS.set(0)
+            queues.close()
+
+    def _serve(self, loop: Loop, keeper: Keeper, leadership: Leadership, cycle: Cycle) -> None:
+        clock, feed = self._around.clock, self._around.feed
+        while not self._around.stop.is_set() and not loop.exit_asked:
+            if not leadership.poll(0.0):
+                raise Fenced("this core does not lead any more")
+            if not loop.turn():
+                loop.idle()
+            keeper.look(self._engine.state, cycle, feed, loop.offset, clock)
+        keeper.save(self._engine.state, loop.offset, clock.wall_ns())
+
+    def _until_available(self, action: Callable[[], T]) -> T:
+        """Return what the action gives, trying again while Kafka is away; a stop ends the trying."""
+        while True:
+            try:
+                return action()
+            except Unavailable as away:
+                self._log_check.fail(str(away))
+                log.warning("kafka is away", reason=str(away))
+                if self._around.stop.wait_blocking(away.retry_after_s):
+                    raise
+
+
+def _engine(settings: CoreSettings) -> Engine:
+    return new_engine(Uuids(), settings.rules, Disabled(payloads(settings.payload)))

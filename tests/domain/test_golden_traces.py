@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from twilight.domain.profile import DEFAULT, REFERENCE, Profile
-
 from tests.domain.exchange import LONG, SHORT, Exchange
+
+from twilight.domain.profile import DEFAULT, REFERENCE, Profile
 
 Look = Callable[[Exchange], object]
 Step = tuple[str, Callable[[Exchange], object], dict[str, tuple[Look, object]]]
@@ -232,12 +232,12 @@ def play(profile: Profile, trace: list[Step]) -> Exchange:
 def test_the_golden_trace_of_the_reference_profile_is_met_to_the_last_digit() -> None:
     exchange = play(REFERENCE, REFERENCE_TRACE)
     assert (
-        200_000_000 + 1_000_000 + 100_000 + 50_000 == exchange.state.pool.total_locked_value_sats + 1_000_179 + 113_922
+        exchange.state.pool.total_locked_value_sats + 1_000_179 + 113_922 == 200_000_000 + 1_000_000 + 100_000 + 50_000
     )
     exchange.assert_recoverable()
 
 
 def test_the_golden_trace_of_the_default_profile_is_met_to_the_last_digit() -> None:
     exchange = play(DEFAULT, DEFAULT_TRACE)
-    assert 201_150_000 == exchange.state.pool.total_locked_value_sats + 999_184 + 113_922
+    assert exchange.state.pool.total_locked_value_sats + 999_184 + 113_922 == 201_150_000
     exchange.assert_recoverable()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-
 from tests.domain.exchange import Exchange, answers
+
 from twilight.domain.engine import decide
 from twilight.domain.events import (
     CurrentPriceUpdate,
@@ -51,7 +51,8 @@ PRICES = st.one_of(
 LIMITS = st.one_of(
     PRICES.map(float), st.floats(60_000, 70_000), st.sampled_from([0.0, -1.0, 1e-9, 5e7, float("inf"), float("nan")])
 )
-LEG = st.one_of(st.none(), LIMITS)
+MOVES = st.one_of(st.integers(-30, 30), st.floats(-120, 120))
+OPTIONAL_MOVES = st.one_of(st.none(), MOVES)
 FILLED, SETTLED = OrderStatus.FILLED, OrderStatus.SETTLED
 
 
@@ -64,7 +65,9 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     profile: Profile = DEFAULT
 
-    @initialize(tlv=st.sampled_from([200_000_000, 2**45, 100_000, 1]), tps=st.sampled_from([200_000, 1, 2**39]))
+    @initialize(
+        tlv=st.sampled_from([200_000_000, 200_000_000, 2**45, 1_000_000, 1]), tps=st.sampled_from([200_000, 1, 2**39])
+    )
     def found(self, tlv: int, tps: int) -> None:
         self.exchange = Exchange(self.profile, tlv=tlv, tps=tps)
         self.genesis = tlv
@@ -73,77 +76,65 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.nonce = self.exchange.state.pool.nonce
         self.seen: dict[str, set[int]] = {"trader": set(), "lend": {1}, "pool": {1}}
 
-    # --- what happens ---
+    # --- what traders and lenders do ---
 
-    @rule(account=ACCOUNTS, side=SIDES, margin=MARGINS, leverage=LEVERAGES)
-    def open_at_the_market(self, account: str, side: Side, margin: float, leverage: float) -> None:
+    @rule(account=ACCOUNTS, side=SIDES, margin=st.integers(1, 400_000), leverage=st.integers(1, 50))
+    def open_at_the_market(self, account: str, side: Side, margin: int, leverage: int) -> None:
         self.ask(self.exchange.open(account, side, margin, leverage))
 
-    @rule(account=ACCOUNTS, side=SIDES, margin=MARGINS, leverage=LEVERAGES, limit=LIMITS)
-    def open_at_a_limit(self, account: str, side: Side, margin: float, leverage: float, limit: float) -> None:
-        self.ask(self.exchange.open(account, side, margin, leverage, limit=limit))
+    @rule(account=ACCOUNTS, side=SIDES, leverage=st.integers(1, 50), move=MOVES)
+    def open_at_a_limit(self, account: str, side: Side, leverage: int, move: float) -> None:
+        self.ask(self.exchange.open(account, side, 10_000, leverage, limit=self.moved(move)))
 
-    @rule(
-        account=ACCOUNTS,
-        side=SIDES,
-        sl=LEG,
-        tp=LEG,
-        limit=st.one_of(st.none(), LIMITS),
-        settle=st.sampled_from([None, "5e77"]),
-    )
-    def open_with_legs(
-        self, account: str, side: Side, sl: float | None, tp: float | None, limit: float | None, settle: str | None
-    ) -> None:
-        self.ask(self.exchange.open_with_legs(account, side, sl=sl, tp=tp, limit=limit, settle=settle))
+    @rule(account=ACCOUNTS, side=SIDES, limit=OPTIONAL_MOVES, sl=OPTIONAL_MOVES, tp=OPTIONAL_MOVES)
+    def open_with_legs(self, account: str, side: Side, limit: float | None, sl: float | None, tp: float | None) -> None:
+        prices = {name: self.moved(move) for name, move in (("limit", limit), ("sl", sl), ("tp", tp)) if move}
+        self.ask(self.exchange.open_with_legs(account, side, **prices))
 
-    @rule(account=ACCOUNTS, order_type=st.sampled_from(list(OrderType)), limit=LIMITS)
-    def close(self, account: str, order_type: OrderType, limit: float) -> None:
-        self.ask(self.exchange.close(account, limit, order_type=order_type))
+    @rule(index=st.integers(0, 5))
+    def close_at_the_market(self, index: int) -> None:
+        self.ask(self.exchange.close(self.trader(index)))
 
-    @rule(account=ACCOUNTS)
-    def close_at_the_market(self, account: str) -> None:
-        self.ask(self.exchange.close(account))
+    @rule(index=st.integers(0, 5), move=MOVES)
+    def close_at_a_limit(self, index: int, move: float) -> None:
+        self.ask(self.exchange.close(self.trader(index), self.moved(move)))
 
-    @rule(account=ACCOUNTS, victim=ACCOUNTS)
-    def close_perhaps_a_strangers(self, account: str, victim: str) -> None:
-        self.ask(self.exchange.close(account, uuid=self.exchange.uuid(victim)))
+    @rule(index=st.integers(0, 5), sl=OPTIONAL_MOVES, tp=OPTIONAL_MOVES)
+    def set_legs(self, index: int, sl: float | None, tp: float | None) -> None:
+        prices = (None if move is None else self.moved(move) for move in (sl, tp))
+        self.ask(self.exchange.legs(self.trader(index), *prices))
 
-    @rule(account=ACCOUNTS, sl=LEG, tp=LEG)
-    def set_legs(self, account: str, sl: float | None, tp: float | None) -> None:
-        self.ask(self.exchange.legs(account, sl, tp))
+    @rule(index=st.integers(0, 5))
+    def cancel(self, index: int) -> None:
+        self.ask(self.exchange.cancel(self.trader(index)))
 
-    @rule(account=ACCOUNTS, victim=ACCOUNTS, order_type=st.sampled_from([OrderType.LIMIT, OrderType.MARKET]))
-    def cancel(self, account: str, victim: str, order_type: OrderType) -> None:
-        self.ask(self.exchange.cancel(account, order_type, self.exchange.uuid(victim)))
+    @rule(index=st.integers(0, 5), sl=st.booleans(), tp=st.booleans())
+    def cancel_legs(self, index: int, *, sl: bool, tp: bool) -> None:
+        self.ask(self.exchange.cancel_legs(self.trader(index), sl=sl, tp=tp))
 
-    @rule(
-        account=ACCOUNTS,
-        sl=st.booleans(),
-        tp=st.booleans(),
-        order_type=st.sampled_from([OrderType.SLTP, OrderType.LIMIT, OrderType.MARKET]),
-    )
-    def cancel_legs(self, account: str, *, sl: bool, tp: bool, order_type: OrderType) -> None:
-        self.ask(self.exchange.cancel_legs(account, sl=sl, tp=tp, order_type=order_type))
-
-    @rule(account=LENDERS, sats=st.one_of(st.integers(1, 10**9), st.sampled_from([0, -1, 400, 600, 2**50, 0.5])))
-    def lend(self, account: str, sats: float) -> None:
-        before = self.exchange.state.pool
+    @rule(account=LENDERS, sats=st.integers(1, 10**9))
+    def lend(self, account: str, sats: int) -> None:
         self.ask(self.exchange.lend(account, sats))
-        assert self.exchange.state.pool.nonce >= before.nonce
 
-    @rule(account=LENDERS)
-    def withdraw(self, account: str) -> None:
+    @rule(account=LENDERS, wait_s=st.sampled_from([0, 7200]))
+    def withdraw(self, account: str, wait_s: int) -> None:
+        self.exchange.wait(wait_s)
         self.ask(self.exchange.withdraw(account))
 
+    # --- what the market does ---
+
+    @rule(move=MOVES)
+    def price_moves(self, move: float) -> None:
+        self.tick(max(1, round(self.moved(move))))
+
     @rule(price=PRICES)
+    def price_jumps(self, price: float) -> None:
+        self.tick(price)
+
     def tick(self, price: float) -> None:
         self.take(self.exchange.tick(price))
         if not self.exchange.state.switches.pause_price_feed:
             self.nothing_is_left_that_should_have_fired(price)
-
-    @rule(price=PRICES, status=st.sampled_from(list(FeedStatus)), flags=st.sampled_from([(), ("STEP_LIMITED",)]))
-    def odd_tick(self, price: float, status: FeedStatus, flags: tuple[str, ...]) -> None:
-        self.take(self.exchange.tick(price, status, flags))
 
     @rule()
     def fund(self) -> None:
@@ -154,44 +145,59 @@ class ExchangeMachine(RuleBasedStateMachine):
             assert self.exchange.state.pool.total_locked_value_sats == tlv
         assert self.pending() == pending
 
-    @rule(
-        enabled=st.booleans(),
-        opens=st.booleans(),
-        closes=st.booleans(),
-        funding=st.sampled_from([None, True, False]),
-        feed=st.sampled_from([None, True, False]),
-    )
-    def halt(self, *, enabled: bool, opens: bool, closes: bool, funding: bool | None, feed: bool | None) -> None:
-        self.take(self.exchange.admin(SetMarketHaltCall(enabled, opens, closes, funding, feed)))
+    # --- what nobody should do, and what operators do ---
 
-    @rule(enabled=st.booleans())
-    def close_only(self, *, enabled: bool) -> None:
-        self.take(self.exchange.admin(SetMarketCloseOnlyCall(enabled)))
+    @rule(data=st.data(), account=ACCOUNTS, side=SIDES)
+    def ask_for_nonsense(self, data: st.DataObject, account: str, side: Side) -> None:
+        exchange, victim = self.exchange, data.draw(ACCOUNTS)
+        limit, flags = data.draw(LIMITS), data.draw(st.tuples(st.booleans(), st.booleans()))
+        kind = data.draw(st.sampled_from(list(OrderType)))
+        asked = (
+            lambda: exchange.open(account, side, data.draw(MARGINS), data.draw(LEVERAGES), limit=limit),
+            lambda: exchange.open(account, side, 1_000, 2, order_type=kind),
+            lambda: exchange.open_with_legs(account, side, sl=limit, settle=data.draw(st.sampled_from([None, "5e"]))),
+            lambda: exchange.close(account, limit, order_type=kind, uuid=exchange.uuid(victim)),
+            lambda: exchange.legs(account, limit, uuid=exchange.uuid(victim)),
+            lambda: exchange.cancel(account, kind, exchange.uuid(victim)),
+            lambda: exchange.cancel_legs(
+                account, sl=flags[0], tp=flags[1], order_type=kind, uuid=exchange.uuid(victim)
+            ),
+            lambda: exchange.lend(account, data.draw(st.sampled_from([0, -1, 400, 600, 2**50, 0.5]))),
+        )
+        self.ask(data.draw(st.sampled_from(asked))())
+
+    @rule(
+        price=PRICES,
+        status=st.sampled_from(list(FeedStatus)),
+        flags=st.sampled_from([(), ("STEP_LIMITED",)]),
+    )
+    def odd_tick(self, price: float, status: FeedStatus, flags: tuple[str, ...]) -> None:
+        self.take(self.exchange.tick(price, status, flags))
+
+    @rule(data=st.data())
+    def operate(self, data: st.DataObject) -> None:
+        pause = st.sampled_from([None, True, False])
+        fee = data.draw(st.sampled_from([0.0, 0.04, 10.0]))
+        multiple = data.draw(st.sampled_from([0.0, 0.1, 4.0, 1000.0]))
+        flags = data.draw(st.tuples(st.booleans(), st.booleans(), st.booleans()))
+        calls = (
+            SetMarketHaltCall(*flags, data.draw(pause), data.draw(pause)),
+            SetMarketHaltCall(True, cancel_pending_limit_orders=True, cancel_settling_limit_orders=True),
+            SetMarketCloseOnlyCall(flags[0]),
+            RecalculateRiskStateCall(),
+            UpdateFeesCall(fee, fee / 2, fee, fee / 2),
+            UpdateRiskParamsCall(multiple, multiple, mm_ratio=data.draw(st.sampled_from([0.25, 0.4, 100.0]))),
+        )
+        self.take(self.exchange.admin(data.draw(st.sampled_from(calls))))
+        if data.draw(st.booleans()):
+            self.resume()
 
     @rule()
     def resume(self) -> None:
         self.take(self.exchange.admin(SetMarketHaltCall(False, pause_funding=False, pause_price_feed=False)))
         self.take(self.exchange.admin(SetMarketCloseOnlyCall(False)))
-        self.take(self.exchange.tick(65_000))
-
-    @rule()
-    def recalculate(self) -> None:
-        before = state_hash(self.exchange.state)
-        self.take(self.exchange.admin(RecalculateRiskStateCall()))
-        assert state_hash(self.exchange.state) == before
-
-    @rule(
-        max_oi_mult=st.sampled_from([0.0, 0.1, 4.0, 1000.0]),
-        max_position_pct=st.sampled_from([0.0, 0.02, 10.0]),
-        mm_ratio=st.sampled_from([0.25, 0.4, 100.0]),
-    )
-    def change_limits(self, max_oi_mult: float, max_position_pct: float, mm_ratio: float) -> None:
-        call = UpdateRiskParamsCall(max_oi_mult, max_oi_mult, max_position_pct, max_leverage=50.0, mm_ratio=mm_ratio)
-        self.take(self.exchange.admin(call))
-
-    @rule(fee=st.sampled_from([0.0, 0.04, 10.0]))
-    def change_fees(self, fee: float) -> None:
-        self.take(self.exchange.admin(UpdateFeesCall(fee, fee / 2, fee, fee / 2)))
+        self.take(self.exchange.admin(UpdateRiskParamsCall(4.0, 0.8, 0.02, mm_ratio=0.4)))
+        self.tick(65_000)
 
     @rule(price=PRICES)
     def ask_what_a_tick_would_do(self, price: float) -> None:
@@ -199,6 +205,15 @@ class ExchangeMachine(RuleBasedStateMachine):
         before = state_hash(state)
         decide(state, Tick(float(price)), Conditions(self.exchange.now_ns, FeedStatus.HEALTHY), context)
         assert state_hash(state) == before
+
+    def trader(self, index: int) -> str:
+        """Return one of those who have an order, so that most requests have something to do."""
+        live = list(self.exchange.state.trader_accounts)
+        return live[index % len(live)] if live else "nobody"
+
+    def moved(self, permille: float) -> float:
+        """Return the current price moved by so many thousandths."""
+        return self.exchange.state.price * (1 + permille / 1000)
 
     # --- what must hold ---
 

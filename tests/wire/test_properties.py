@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from twilight.wire import bincode
 from twilight.wire.client_messages import FORMS, QueryMessage
-from twilight.wire.codec import Codec
+from twilight.wire.codec import Codec, encode
 from twilight.wire.commands import RelayerCommand, RpcCommand, decode_command, encode_command
 from twilight.wire.errors import QUARANTINE_REASONS, Quarantine
 from twilight.wire.events import EVENT_KINDS, EventHolder, StopEvent, decode_event, encode_event
@@ -118,7 +118,7 @@ def test_every_command_that_can_be_built_comes_back_equal_and_as_the_same_bytes(
 @settings(max_examples=100, deadline=None)
 def test_the_careful_way_reads_what_the_fast_way_reads(holder: EventHolder) -> None:
     codec = Codec(EventHolder)
-    assert codec.decode_carefully(codec.encode(holder)) == holder
+    assert codec.decode_carefully(encode(holder)) == holder
 
 
 @given(structure(EventKey))
@@ -180,7 +180,7 @@ def test_any_payload_under_a_known_name_is_read_or_quarantined(kind: str, payloa
 @settings(max_examples=120, deadline=None)
 def test_a_damaged_event_is_read_or_quarantined(data: st.DataObject) -> None:
     holder = data.draw(ENVELOPES)
-    value = bytearray(Codec(EventHolder).encode(holder))
+    value = bytearray(encode(holder))
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(value) - 1))
         value[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=3))

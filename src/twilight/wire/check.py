@@ -19,7 +19,7 @@ import msgspec
 
 from twilight.wire.canonical import canonical
 from twilight.wire.client_messages import request_id
-from twilight.wire.codec import Codec
+from twilight.wire.codec import Codec, encode
 from twilight.wire.commands import RelayerCommand, RpcCommand, decode_command, encode_command
 from twilight.wire.errors import Quarantine, WireError
 from twilight.wire.events import decode_event, encode_event
@@ -102,7 +102,7 @@ def _key_again(value: bytes | None, _: int) -> bytes:
 _AGAIN: Final[dict[str, Again]] = {
     "event": lambda value, ts_ms: encode_event(decode_event(value, ts_ms)),
     "command": lambda value, _: encode_command(decode_command(value)),
-    "relayer command": lambda value, _: _RELAYER_COMMANDS.encode(_RELAYER_COMMANDS.decode(value)),
+    "relayer command": lambda value, _: encode(_RELAYER_COMMANDS.decode(value)),
     "failed request": lambda value, _: encode_failed(decode_failed(value)),
     "key": _key_again,
 }

@@ -1,4 +1,4 @@
-"""One codec per kind of value: a fast way for today's exact bytes, a careful one for all others.
+"""JSON in both directions: a fast way for today's exact bytes, a careful one for all others.
 
 The fast way is sound because it proves itself: what msgspec decoded is encoded again, and only equal
 bytes are accepted. So doubled members, fractions for integers, odd escapes, old shapes and numbers
@@ -28,13 +28,38 @@ _NOTHING: Final = Reading()
 _WRITING: Final = Reading(for_writing=True)
 
 
+_AS_FOUND: Final = msgspec.json.Encoder()
+_SORTED: Final = msgspec.json.Encoder(order="deterministic")
+
+
+def encode(typed: object) -> bytes:
+    """Return the exact bytes of wire.md 2 of any value of the wire, metadata sorted.
+
+    Raises:
+        Unencodable: a number is not finite or out of range, or a text holds NUL or a lone surrogate.
+    """
+    try:
+        encoded = _SORTED.encode(typed) if is_plain(typed) else _encode_carefully(typed)
+    except (UnicodeEncodeError, RecursionError, TypeError) as error:
+        raise Unencodable(f"expected a value of the wire, found {error}") from None
+    if b"\\" in encoded and _NUL.search(encoded):
+        raise Unencodable("expected text without NUL")
+    return encoded
+
+
+def _encode_carefully(typed: object) -> bytes:
+    try:
+        sound = reader_of(type(typed))(msgspec.to_builtins(typed, builtin_types=()), _WRITING, "$")
+    except Quarantine as fault:
+        raise Unencodable(str(fault)) from None
+    return with_plus(_SORTED.encode(sound))
+
+
 class Codec(Generic[T]):
-    """Both directions of one kind of value."""
+    """The decoder of one kind of value."""
 
     def __init__(self, kind: type[T]) -> None:
         self._decoder = msgspec.json.Decoder(kind)
-        self._as_found = msgspec.json.Encoder()
-        self._sorted = msgspec.json.Encoder(order="deterministic")
         self._reader = reader_of(kind)
 
     def decode(self, value: bytes | None, reading: Reading = _NOTHING) -> T:
@@ -65,32 +90,12 @@ class Codec(Generic[T]):
             raise Quarantine(errors.TOO_DEEP, "commands are nested too deep") from None
         return typed
 
-    def encode(self, typed: T) -> bytes:
-        """Return the exact bytes of wire.md 2, metadata sorted.
-
-        Raises:
-            Unencodable: a number is not finite or out of range, or a text holds NUL or a lone surrogate.
-        """
-        try:
-            encoded = self._sorted.encode(typed) if is_plain(typed) else self._encode_carefully(typed)
-        except (UnicodeEncodeError, RecursionError, TypeError) as error:
-            raise Unencodable(f"expected a value of the wire, found {error}") from None
-        if b"\\" in encoded and _NUL.search(encoded):
-            raise Unencodable("expected text without NUL")
-        return encoded
-
-    def _is_exact(self, typed: T, value: bytes) -> bool:
-        again = self._as_found.encode(typed)
+    @staticmethod
+    def _is_exact(typed: T, value: bytes) -> bool:
+        again = _AS_FOUND.encode(typed)
         if again != value and again != without_plus(value):
             return False
         return b"\\" not in value or _NUL.search(value) is None
-
-    def _encode_carefully(self, typed: T) -> bytes:
-        try:
-            sound = self.read(msgspec.to_builtins(typed, builtin_types=()), _WRITING)
-        except Quarantine as fault:
-            raise Unencodable(str(fault)) from None
-        return with_plus(self._sorted.encode(sound))
 
 
 class MessageCodec(Codec[T]):

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from msgspec import UNSET, UnsetType
 
 from twilight.wire import errors
-from twilight.wire.codec import MessageCodec
+from twilight.wire.codec import MessageCodec, encode
 from twilight.wire.types import (
     CancelTraderOrder,
     CreateLendOrder,
@@ -372,4 +372,4 @@ def encode_command(command: RpcCommand) -> bytes:
     Raises:
         Unencodable: a number is not finite, or a text holds NUL.
     """
-    return _COMMANDS.encode(command)
+    return encode(command)

@@ -13,7 +13,7 @@ from typing import Any, Final, cast, get_args, get_type_hints
 from msgspec import UNSET, UnsetType
 
 from twilight.wire import errors
-from twilight.wire.codec import MessageCodec
+from twilight.wire.codec import MessageCodec, encode
 from twilight.wire.commands import (
     LendPool,
     LendPoolCommand,
@@ -236,6 +236,7 @@ _CLASSES: Final[dict[str, type[Event]]] = {
     if kind in EVENT_KINDS
 }
 _KINDS: Final = {cls: kind for kind, cls in _CLASSES.items()}
+_NAMES: Final = {cls: kind.encode() for cls, kind in _KINDS.items()}
 
 
 def kind_of(event: Event) -> str:
@@ -265,4 +266,4 @@ def encode_event(event: Event) -> bytes:
         Unencodable: a number is not finite or out of range, or a text holds NUL.
     """
     payload = event.text if isinstance(event, StopEvent) else event
-    return _EVENTS.encode(EventHolder.of(kind_of(event), payload))
+    return b'{"%b":%b}' % (_NAMES[type(event)], encode(payload))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from twilight.wire.codec import Codec
+from twilight.wire.codec import Codec, encode
 from twilight.wire.errors import Quarantine
 from twilight.wire.types import Wire
 
@@ -42,4 +42,4 @@ def encode_key(key: EventKey) -> bytes:
     Raises:
         Unencodable: a text holds NUL or a lone surrogate.
     """
-    return _KEYS.encode(key)
+    return encode(key)

@@ -11,7 +11,6 @@ import math
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -30,8 +29,7 @@ class Repeated(dict[str, Any]):
     """An object with a doubled member: as metadata the last wins, as a structure it is an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """What a reading needs beside the value: the record's time, and whom to tell about extra members."""
 
     broker_ts_ms: int | None = None
@@ -159,15 +157,17 @@ _LEAVES: Final[dict[Any, Reader]] = {float: _float, str: _text, bool: _exactly(b
 # --- composites -------------------------------------------------------------------------------------
 
 
-@cache
-def reader_of(hint: Any) -> Reader:  # noqa: ANN401 - a type annotation
-    """Return the reader of a type annotation."""
+def _compile(hint: Any) -> Reader:  # noqa: ANN401 - a type annotation
     if hint in _LEAVES:
         return _LEAVES[hint]
     origin = typing.get_origin(hint)
     if origin in _COMPOSITES:
         return _COMPOSITES[origin](*_arguments(hint))
     return _tagged(hint) if issubclass(hint, Tagged) else _structure(hint)
+
+
+# The reader of a type annotation.
+reader_of: Final[Callable[[Any], Reader]] = cache(_compile)
 
 
 def _arguments(hint: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a type annotation

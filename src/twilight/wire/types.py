@@ -120,12 +120,14 @@ class Tagged(Wire, frozen=True, gc=False, forbid_unknown_fields=True, omit_defau
     @property
     def value(self) -> object:
         """The variant's payload."""
-        return self.variant()[1]
+        for value in msgspec.structs.astuple(self):
+            if value is not UNSET:
+                return value
+        raise ValueError("expected exactly one variant")
 
     def variant(self) -> tuple[str, object]:
         """Return the name and the payload of the variant that is set."""
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
+        for name, value in zip(self.__struct_fields__, msgspec.structs.astuple(self), strict=True):
             if value is not UNSET:
                 return name, value
         raise ValueError("expected exactly one variant")

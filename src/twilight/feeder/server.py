@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 
 import uvloop
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from twilight.domain.index import tick as tick_text
 from twilight.feeder.clock import Clock, SystemClock
@@ -47,13 +47,15 @@ class Feeder:
         self.hub = Hub(config.settings.feeder_clients_max)
         self.recorders = tuple(Recorder(config.index, sink) for sink in _sinks(config))
         self.view = View(self.maker, self.keepers, self.hub, self.recorders, clock)
+        self.metrics = FeederCollector(self.view, self.maker, self.keepers)
         self.health = Health()
 
     async def serve_public(self) -> PublicServer:
         """Open the port of ticks and pages."""
         host, port = host_port(self.config.settings.feeder_addr)
-        REGISTRY.register(FeederCollector(self.view, self.maker, self.keepers))
-        return await serve(host, port, self.hub, self.view.pages(REGISTRY))
+        registry = CollectorRegistry()
+        registry.register(self.metrics)
+        return await serve(host, port, self.hub, self.view.pages(registry))
 
     async def run(self, stop: Stop) -> None:
         """Keep the venues connected and tick until asked to stop."""
@@ -94,12 +96,14 @@ async def run(config: FeederConfig, stop: Stop) -> None:
         public = await feeder.serve_public()
         with suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, feeder.maker.resume)
+        REGISTRY.register(feeder.metrics)
         feeder.health.extra = {"kid": feeder.maker.key.kid, "port": public.port}
         _log.info("feeder ready", port=public.port, ops_port=ops.port, kid=feeder.maker.key.kid)
         gc.freeze()
         try:
             await feeder.run(stop)
         finally:
+            REGISTRY.unregister(feeder.metrics)
             await public.close()
             await asyncio.to_thread(feeder.close)
             await ops.close()

@@ -61,7 +61,8 @@ class Session:
                 quotes.append(signal)
                 if signal.symbol == self._main:
                     self._quoted_ms = now_ms
-                    self._first_quote_ms = self._first_quote_ms or now_ms
+                    if self._first_quote_ms is None:
+                        self._first_quote_ms = now_ms
             elif isinstance(signal, Control) and signal.kind in _HEEDED:
                 self._heed(signal, now_ms)
         return quotes

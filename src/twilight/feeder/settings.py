@@ -80,7 +80,7 @@ def configure(environment: Mapping[str, str] | None = None) -> FeederConfig:
     settings = load(FeederSettings)
     faults: list[str] = []
     params = _params(found, faults)
-    venues = [_venue(name, found, params, faults) for name in _names(settings, faults)]
+    venues = [_venue(name, found, params, faults) for name in list(_names(settings, faults))]
     if faults:
         raise SettingsError(faults)
     try:

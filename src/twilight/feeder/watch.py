@@ -1,7 +1,7 @@
 """A live table of the venues, from a running feeder's `/v1/sources`."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
@@ -26,18 +26,21 @@ STATUS_STYLES: Final = {"HEALTHY": "bold green", "DEGRADED": "bold yellow", "HOL
 COLUMNS: Final = (
     ("venue", "name", "left"),
     ("state", "state", "left"),
+    ("price", "price", "right"),
+    ("bps", "deviation_bps", "right"),
+    ("age ms", "quote_age_ms", "right"),
+    ("link", "link_age_ms", "right"),
+    ("lag", "lag_ms", "right"),
+    ("reconn", "reconnects", "right"),
+)
+MORE_COLUMNS: Final = (
     ("bid", "bid", "right"),
     ("ask", "ask", "right"),
-    ("price USD", "price", "right"),
-    ("deviation bps", "deviation_bps", "right"),
-    ("quote age ms", "quote_age_ms", "right"),
-    ("link age ms", "link_age_ms", "right"),
-    ("lag ms", "lag_ms", "right"),
     ("frames", "frames", "right"),
     ("bad", "bad_frames", "right"),
-    ("reconnects", "reconnects", "right"),
     ("last error", "last_error", "left"),
 )
+WIDE: Final = 120
 
 Json = Mapping[str, Any]
 
@@ -55,13 +58,14 @@ def fetch(client: httpx.Client, base_url: str) -> Json:
     return answer
 
 
-def render(sources: Json) -> RenderableType:
-    """Return the table of one moment."""
-    table = Table(header_style="bold", expand=False)
-    for title, _, justify in COLUMNS:
+def render(sources: Json, width: int) -> RenderableType:
+    """Return the table of one moment, with more columns where there is room for them."""
+    columns = COLUMNS + MORE_COLUMNS if width >= WIDE else COLUMNS
+    table = Table(header_style="bold", padding=(0, 1))
+    for title, _, justify in columns:
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # left or right
     for detail in sources["sources"]:
-        table.add_row(*_cells(detail))
+        table.add_row(*(Text(_text(detail[key]), style=_style(key, detail)) for _, key, _ in columns))
     return Group(_headline(sources), table)
 
 
@@ -69,16 +73,12 @@ def watch(base_url: str, console: Console, *, once: bool = False) -> None:
     """Show the table until interrupted, or once."""
     with httpx.Client() as client:
         if once:
-            console.print(render(fetch(client, base_url)))
+            console.print(render(fetch(client, base_url), console.width))
             return
-        with Live(render(fetch(client, base_url)), console=console, screen=True, auto_refresh=False) as live:
+        with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
-                live.update(render(fetch(client, base_url)), refresh=True)
+                live.update(render(fetch(client, base_url), console.width), refresh=True)
                 time.sleep(REFRESH_S)
-
-
-def _cells(detail: Json) -> Sequence[Text]:
-    return [Text(_text(detail[key]), style=_style(key, detail)) for _, key, _ in COLUMNS]
 
 
 def _text(value: object) -> str:

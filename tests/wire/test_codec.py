@@ -405,3 +405,17 @@ def test_an_event_knows_its_kind() -> None:
     stop = decode_event(b'{"Stop":"snapsot-start-1"}', None)
     assert (StopEvent("snapsot-start-1"), "Stop") == (stop, kind_of(stop))
     assert LendOrderEvent.__struct_fields__ == ("order", "command", "seq")
+
+
+@pytest.mark.parametrize("depth", [10, 100, 400, 1000, 5000])
+def test_commands_nested_to_any_depth_are_read_or_quarantined(depth: int) -> None:
+    inner = b'{"RpcCommandPoolupdate":[]}'
+    head = b'{"FundingCycle":[{"nonce":0,"len":1,"amount":0.0,"trader_order_data":[{"BatchExecuteTraderOrder":'
+    command = head * depth + inner + b'}]},{"metadata":{}},0.0]}' * depth
+    data = b'{"PoolUpdate":[{"BatchExecuteTraderOrder":%b},null,1]}' % command
+    try:
+        event = decode_event(data, 0)
+    except Quarantine as refusal:
+        assert refusal.reason == "TOO_DEEP"  # noqa: PT017 - either outcome is right
+    else:
+        assert encode_event(event) == data

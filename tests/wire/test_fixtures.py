@@ -152,3 +152,17 @@ def test_wrong_vectors_are_told(tmp_path: Path) -> None:
     request = {"uuid": "3f6af07e-4247-484d-800b-cf1a8c33d6f2", "public_key": "a", "timestamp": "1", "request_id": "x"}
     (tmp_path / "vector.request.json").write_text(json.dumps(request))
     assert len(check(tmp_path).mismatches) == 5
+
+
+def test_a_key_object_that_lacks_a_member_is_told(tmp_path: Path) -> None:
+    broken = b'{"agg_id":"x","event_type":"Stop"}'
+    (tmp_path / "key.json").write_bytes(broken)
+    write_records(tmp_path / "log.jsonl", [recorded("CoreEventLogTopic", 1, 0, broken, TICK)])
+    assert len(check(tmp_path).mismatches) == len(check(tmp_path / "log.jsonl").mismatches) == 1
+
+
+def test_bytes_that_are_no_base64_are_told(tmp_path: Path) -> None:
+    line = {"topic": "T", "partition": 0, "offset": 3, "ts": 0, "key_b64": None, "value_b64": "*"}
+    (tmp_path / "log.jsonl").write_text(json.dumps(line))
+    (mismatch,) = check(tmp_path / "log.jsonl").mismatches
+    assert mismatch.startswith("T offset 3: expected base64")

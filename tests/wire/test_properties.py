@@ -196,7 +196,7 @@ def test_random_bytes_are_no_binary_message_or_are_one_exactly(kind: type[Any], 
 
 
 @given(st.data(), st.sampled_from(BINARY))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_flipped_bit_changes_a_binary_message_or_is_refused(data: st.DataObject, kind: type[Any]) -> None:
     value = data.draw(structure(kind))
     raw = bytearray(bincode.encode(value))

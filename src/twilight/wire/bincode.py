@@ -207,7 +207,7 @@ def _compile(hint: Any) -> Layout:  # noqa: ANN401 - a type annotation
     if origin is Annotated:
         extra = arguments[1].extra
         return _names(extra["names"]) if extra["wire"] == "enum" else _MARKED[extra["wire"]]
-    if origin is types.UnionType:
+    if origin in (types.UnionType, typing.Union):
         return _option(layout_of(next(a for a in arguments if a is not type(None))))
     if origin is tuple:
         return _vector(layout_of(arguments[0]))

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
+from twilight.wire import errors
 from twilight.wire.canonical import canonical
 from twilight.wire.client_messages import request_id
 from twilight.wire.codec import Codec, encode
@@ -94,9 +95,11 @@ def fixtures(folder: Path) -> Iterator[Fixture]:
 _RELAYER_COMMANDS: Final = Codec(RelayerCommand)
 
 
-def _key_again(value: bytes | None, _: int) -> bytes:
+def _decoded_key(value: bytes | None) -> EventKey:
     key = decode_key(value)
-    return encode_key(key) if isinstance(key, EventKey) else value or b""
+    if isinstance(key, str):
+        raise Quarantine(errors.WRONG_TYPE, f"expected a key object, found the bare text {key[:40]!r}")
+    return key
 
 
 _AGAIN: Final[dict[str, Again]] = {
@@ -104,14 +107,14 @@ _AGAIN: Final[dict[str, Again]] = {
     "command": lambda value, _: encode_command(decode_command(value)),
     "relayer command": lambda value, _: encode(_RELAYER_COMMANDS.decode(value)),
     "failed request": lambda value, _: encode_failed(decode_failed(value)),
-    "key": _key_again,
+    "key": lambda value, _: encode_key(_decoded_key(value)),
 }
 _DECODE: Final[dict[str, Callable[[bytes | None, int], object]]] = {
     "event": decode_event,
     "command": lambda value, _: decode_command(value),
     "relayer command": lambda value, _: _RELAYER_COMMANDS.decode(value),
     "failed request": lambda value, _: decode_failed(value),
-    "key": lambda value, _: decode_key(value),
+    "key": lambda value, _: _decoded_key(value),
 }
 _KIND_OF_TOPIC: Final = {"CLIENT-REQUEST": "command", "CLIENT-FAILED-REQUEST": "failed request"}
 
@@ -194,9 +197,7 @@ def _check_upcast(folder: Path, fixture: Fixture, value: bytes, report: Report) 
 
 
 def _check_key(where: str, key: bytes, report: Report) -> None:
-    again = _key_again(key, 0)
-    if again != key and canonical(again) != canonical(key):
-        report.mismatch(where, difference(key, again))
+    _compare(where, "key", key, 0, report)
 
 
 # --- vectors ----------------------------------------------------------------------------------------
@@ -204,16 +205,17 @@ def _check_key(where: str, key: bytes, report: Report) -> None:
 
 def _check_vector(file: str, value: bytes, report: Report) -> None:
     report.counts["vector"] += 1
-    found: dict[str, Any] = msgspec.json.decode(value)
-    if "rows" in found:
-        for row in found["rows"]:
-            _check_f64(file, dict(zip(found["columns"], row, strict=True)), report)
-    elif "request_id" in found:
+    try:
+        found: dict[str, Any] = msgspec.json.decode(value, type=dict)
+        if "rows" in found:
+            for row in found["rows"]:
+                _check_f64(file, dict(zip(found["columns"], row, strict=True)), report)
+            return
         again = request_id(found["uuid"], found["public_key"], int(found["timestamp"]))
         if again != found["request_id"]:
             report.mismatch(file, f"expected {found['request_id']}, found {again}")
-    else:
-        report.mismatch(file, f"expected a vector of numbers or of a request id, found {sorted(found)}")
+    except (KeyError, ValueError, TypeError, struct.error) as fault:
+        report.mismatch(file, f"expected a vector of numbers or of a request id: {fault!r}")
 
 
 def _check_f64(file: str, row: dict[str, str | None], report: Report) -> None:
@@ -234,18 +236,27 @@ def _check_record(record: RecordedRecord, report: Report) -> None:
     where = f"{record.topic} offset {record.offset}"
     kind = _KIND_OF_TOPIC.get(record.topic, "event")
     report.counts[kind] += 1
-    if kind == "event" and record.key is not None and record.key.startswith(b"{"):
-        _check_key(f"{where}, key", record.key, report)
     try:
-        again = _AGAIN[kind](record.value, record.ts)
-        same = again == record.value or canonical(again) == canonical(record.value or b"")
+        key, value = record.key, record.value
+    except ValueError as fault:
+        report.mismatch(where, f"expected base64: {fault}")
+        return
+    if kind == "event" and key is not None and key.startswith(b"{"):
+        _check_key(f"{where}, key", key, report)
+    _compare(where, kind, value, record.ts, report)
+
+
+def _compare(where: str, kind: str, value: bytes | None, ts_ms: int, report: Report) -> None:
+    try:
+        again = _AGAIN[kind](value, ts_ms)
+        same = again == value or canonical(again) == canonical(value or b"")
     except Quarantine as refusal:
         report.mismatch(where, f"refused: {refusal}")
-    except WireError as fault:
+    except (WireError, RecursionError) as fault:
         report.mismatch(where, f"not written again: {fault}")
     else:
         if not same:
-            report.mismatch(where, difference(record.value or b"", again))
+            report.mismatch(where, difference(value or b"", again))
 
 
 def difference(expected: bytes, found: bytes) -> str:

@@ -72,11 +72,10 @@ class Codec(Generic[T]):
             raise Quarantine(errors.TOMBSTONE, "the record has no value")
         try:
             typed = self._decoder.decode(value)
+            exact = self._is_exact(typed, value)
         except (msgspec.DecodeError, ValueError, RecursionError):
             return self.decode_carefully(value, reading)
-        if self._is_exact(typed, value):
-            return typed
-        return self.decode_carefully(value, reading)
+        return typed if exact else self.decode_carefully(value, reading)
 
     def decode_carefully(self, value: bytes, reading: Reading = _NOTHING) -> T:
         """Return the typed value of any known shape, without the fast way."""

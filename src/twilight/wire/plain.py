@@ -94,7 +94,7 @@ def _structure(cls: type[msgspec.Struct]) -> Check:
 
 def _holds_doubles(hint: Any) -> bool:  # noqa: ANN401 - a type annotation
     origin = typing.get_origin(hint)
-    if origin is types.UnionType:
+    if origin in (types.UnionType, typing.Union):
         return any(_holds_doubles(argument) for argument in get_args(hint))
     if origin is tuple:
         return _holds_doubles(get_args(hint)[0])

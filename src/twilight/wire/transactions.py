@@ -19,6 +19,7 @@ from twilight.wire.types import (
     CoinBody,
     IOType,
     Output,
+    Scalar,
     StateValue,
     Tagged,
     Wire,
@@ -56,17 +57,17 @@ class Input(Wire, frozen=True, gc=False):
 class ScalarsProof(Wire, frozen=True, gc=False):
     """A sigma proof with one vector of scalars."""
 
-    responses: tuple[Bytes32, ...]
-    challenge: Bytes32
+    responses: tuple[Scalar, ...]
+    challenge: Scalar
 
 
 class DleqProof(Wire, frozen=True, gc=False):
     """A sigma proof with three vectors of scalars."""
 
-    first: tuple[Bytes32, ...]
-    second: tuple[Bytes32, ...]
-    third: tuple[Bytes32, ...]
-    challenge: Bytes32
+    first: tuple[Scalar, ...]
+    second: tuple[Scalar, ...]
+    third: tuple[Scalar, ...]
+    challenge: Scalar
 
 
 class SigmaProof(Tagged, frozen=True, gc=False):
@@ -87,7 +88,7 @@ class SignatureAndValues(Wire, frozen=True, gc=False):
     """A state witness: a signature and possibly the scalars that it opens."""
 
     signature: Bytes64
-    values: tuple[Bytes32, ...] | None
+    values: tuple[Scalar, ...] | None
 
 
 class Witness(Tagged, frozen=True, gc=False):

@@ -31,6 +31,8 @@ UuidText = Annotated[
 ]
 TimeText = Annotated[str, Bound(extra={"wire": "time"})]
 Bytes32 = Annotated[tuple[U8, ...], Bound(min_length=32, max_length=32, extra={"wire": "bytes32"})]
+Point = Annotated[tuple[U8, ...], Bound(min_length=32, max_length=32, extra={"wire": "bytes32", "group": "point"})]
+Scalar = Annotated[tuple[U8, ...], Bound(min_length=32, max_length=32, extra={"wire": "bytes32", "group": "scalar"})]
 Bytes64 = Annotated[tuple[U8, ...], Bound(min_length=64, max_length=64, extra={"wire": "bytes64"})]
 
 POSITION_TYPES: Final = ("LONG", "SHORT")
@@ -143,6 +145,11 @@ class Meta(Wire, frozen=True, gc=False):
     metadata: dict[str, str | None]
 
 
+# A field named like its type would resolve its own annotation to UNSET.
+_Scalar: TypeAlias = Scalar
+_U64: TypeAlias = U64
+_U32: TypeAlias = U32
+
 # --- chain state (wire.md 4.7) ----------------------------------------------------------------------
 
 
@@ -150,27 +157,24 @@ class ScalarWitness(Tagged, frozen=True, gc=False):
     """A committed number: a signed 128-bit integer, or a scalar of the group."""
 
     Integer: I128 | UnsetType = UNSET
-    Scalar: Bytes32 | UnsetType = UNSET
+    Scalar: _Scalar | UnsetType = UNSET
 
 
 class OpenCommitment(Wire, frozen=True, gc=False):
     """A commitment with its opening in clear text."""
 
     value: ScalarWitness
-    blinding: Bytes32
+    blinding: Scalar
 
 
 class Commitment(Tagged, frozen=True, gc=False):
     """A Pedersen commitment: a bare point, or its opening."""
 
-    Closed: Bytes32 | UnsetType = UNSET
+    Closed: Point | UnsetType = UNSET
     Open: OpenCommitment | UnsetType = UNSET
 
 
-# A field named like its type would resolve its own annotation to UNSET.
 _Commitment: TypeAlias = Commitment
-_U64: TypeAlias = U64
-_U32: TypeAlias = U32
 
 
 class StateValue(Tagged, frozen=True, gc=False):
@@ -188,8 +192,8 @@ class StateValue(Tagged, frozen=True, gc=False):
 class Encryption(Wire, frozen=True, gc=False):
     """The two points of a coin's encrypted amount."""
 
-    c: Bytes32
-    d: Bytes32
+    c: Point
+    d: Point
 
 
 class CoinBody(Wire, frozen=True, gc=False):

@@ -1,0 +1,97 @@
+"""The tables of events, as the migrations make them: names and columns in COPY order.
+
+The first five columns of each are those of `archiver.record.Source`.
+"""
+
+from dataclasses import dataclass
+
+SOURCE_COLUMNS = ("src_stream", "src_partition", "src_offset", "ordinal", "broker_ts")
+
+Value = str | int | float | bool | bytes | None
+Row = tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table that grows with the log."""
+
+    name: str
+    own_columns: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return all columns in COPY order."""
+        return (*SOURCE_COLUMNS, *self.own_columns)
+
+
+def _table(name: str, columns: str) -> Table:
+    return Table(name, tuple(columns.split()))
+
+
+ORDER_COLUMNS = """uuid account_id position_type order_status order_type entryprice execution_price positionsize
+    leverage initial_margin available_margin ts ts_ns bankruptcy_price bankruptcy_value maintenance_margin
+    liquidation_price unrealized_pnl settlement_price entry_nonce exit_nonce entry_sequence fee_filled fee_settled"""
+LEND_COLUMNS = """uuid account_id balance order_status order_type entry_nonce exit_nonce deposit
+    new_lend_state_amount ts ts_ns npoolshare nwithdraw payment tlv0 tps0 tlv1 tps1 tlv2 tps2 tlv3 tps3
+    entry_sequence"""
+
+TRADER_ORDER = _table("trader_order", f"event_kind sequence {ORDER_COLUMNS} anomaly")
+FUNDING_UPDATE = _table("trader_order_funding_update", f"{ORDER_COLUMNS} anomaly")
+LEND_ORDER = _table("lend_order", f"sequence {LEND_COLUMNS} anomaly")
+ORDER_COMMAND = _table("order_command", "order_kind order_uuid family variant request_id meta zkos_hex args")
+LEND_POOL = _table(
+    "lend_pool",
+    """sequence nonce aggregate_log_sequence last_snapshot_id total_pool_share total_locked_value pending_orders
+    pending_detail last_output_state event_sequence derived""",
+)
+LEND_POOL_COMMAND = _table(
+    "lend_pool_command",
+    "parent_ordinal command order_uuid payment sequence funding_rate args",
+)
+PRICE = _table("btc_usd_price", "price ts ts_ns anomaly")
+FUNDING_RATE = _table("funding_rate", "rate price price_derived ts ts_ns anomaly")
+FEE_HISTORY = _table(
+    "fee_history",
+    """order_filled_on_market order_filled_on_limit order_settled_on_market order_settled_on_limit ts ts_ns
+    anomaly""",
+)
+SORTED_SET_COMMAND = _table("sorted_set_command", "command uuid amount position_type ts ts_ns anomaly")
+POSITION_SIZE_LOG = _table(
+    "position_size_log",
+    "command position_type amount total_short total_long total anomaly",
+)
+RISK_ENGINE_UPDATE = _table(
+    "risk_engine_update",
+    """command position_type amount flag total_long_btc total_short_btc total_pending_long_btc
+    total_pending_short_btc manual_halt manual_close_only pause_funding pause_price_feed ts anomaly""",
+)
+RISK_PARAMS_UPDATE = _table(
+    "risk_params_update",
+    "max_oi_mult max_net_mult max_position_pct min_position_btc max_leverage mm_ratio ts anomaly",
+)
+STOP_MARKER = _table("stop_marker", "text")
+STATE_ADVANCE = _table("state_advance", "nonce output")
+TRANSACTION_HASH = _table(
+    "transaction_hash",
+    """kind order_id account_id tx_hash order_type order_status datetime ts output request_id request_id_filled
+    reason old_price new_price""",
+)
+
+EVENT_TABLES = (
+    TRADER_ORDER,
+    FUNDING_UPDATE,
+    LEND_ORDER,
+    ORDER_COMMAND,
+    LEND_POOL,
+    LEND_POOL_COMMAND,
+    PRICE,
+    FUNDING_RATE,
+    FEE_HISTORY,
+    SORTED_SET_COMMAND,
+    POSITION_SIZE_LOG,
+    RISK_ENGINE_UPDATE,
+    RISK_PARAMS_UPDATE,
+    STOP_MARKER,
+    STATE_ADVANCE,
+    TRANSACTION_HASH,
+)

@@ -256,8 +256,9 @@ def test_a_bare_set_command_takes_the_time_of_its_record() -> None:
     event = decode_event(data, 1_775_808_201_250)
     assert isinstance(event, SortedSetDBUpdateEvent)
     assert event.time == "2026-04-10T08:03:21.250+00:00"
-    with pytest.raises(Quarantine, match="MISSING_MEMBER"):
-        decode_event(data, None)
+    for timestamp, expected in ((None, "MISSING_MEMBER"), (2**63 - 1, "OUT_OF_RANGE")):
+        with pytest.raises(Quarantine, match=expected):
+            decode_event(data, timestamp)
 
 
 def test_a_settlement_of_three_elements_was_a_limit_at_any_depth() -> None:

@@ -40,7 +40,10 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
         """Return the record's timestamp as text, for events that carried no time."""
         if self.broker_ts_ms is None:
             raise Quarantine(errors.MISSING_MEMBER, "expected a time, and the record has no timestamp")
-        return rfc3339_from_ms(self.broker_ts_ms)
+        try:
+            return rfc3339_from_ms(self.broker_ts_ms)
+        except OverflowError:
+            raise Quarantine(errors.OUT_OF_RANGE, f"the record's timestamp is {self.broker_ts_ms} ms") from None
 
     def tell_extra(self, owner: str, member: str) -> None:
         """Tell about a member that the typed form ignores."""

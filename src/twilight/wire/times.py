@@ -28,7 +28,7 @@ def rfc3339(time_ns: int) -> str:
     fraction = f"{nanos:09d}"
     while fraction.endswith("000"):
         fraction = fraction[:-3]
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{'.' if fraction else ''}{fraction}+00:00".rjust(25, "0")
+    return f"{moment.isoformat()[:19]}{'.' if fraction else ''}{fraction}+00:00"
 
 
 def rfc3339_from_ms(time_ms: int) -> str:

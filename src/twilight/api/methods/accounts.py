@@ -1,7 +1,7 @@
 """Orders by their owner, who proves it with a signed envelope. API specification 4 and 5.4."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -144,15 +144,20 @@ def unrealised_profit(
 ) -> UnrealisedProfit:
     """Return what a lend order has earned: its payment once settled, else its shares' value less the deposit."""
     if row.order_status == "SETTLED":
-        profit = round(row.payment)
+        profit = whole_sats(row.payment)
     elif total_pool_share:
         worth = total_locked_value * row.npoolshare / total_pool_share / _SHARE_SCALE
-        profit = round(worth - row.deposit)
+        profit = whole_sats(worth - row.deposit)
     else:
-        profit = 0
+        profit = Decimal(0)
     age_s = max(1, int((now - row.ts).total_seconds()))
     apr = round(float(profit / row.deposit) * (_YEAR_S / age_s) * 100, PRICE_SCALE) if row.deposit > 0 else 0.0
     return UnrealisedProfit(float(profit), apr, time_text(now))
+
+
+def whole_sats(amount: Decimal) -> Decimal:
+    """Return the amount in whole satoshi, halves away from zero."""
+    return amount.quantize(Decimal(1), ROUND_HALF_UP)
 
 
 async def _newest(call: Call, query: str, data: str) -> Any:  # noqa: ANN401 - a row

@@ -46,65 +46,64 @@ order by ts, src_offset
 limit %(limit)s offset %(offset)s;
 
 -- name: candles_1min
+-- A carried row only repeats the price before it: it is no data. As many base rows are read as the
+-- candles asked for can have.
 with base as (
     select * from candles_1min
-    where start_time >= %(start)s
+    where start_time >= %(start)s and not carried
     order by start_time
     limit %(base_rows)s
 )
 select date_bin(%(length)s, start_time, %(origin)s) as bucket,
-       (array_agg(open order by start_time) filter (where open is not null))[1] as open,
+       (array_agg(open order by start_time))[1] as open,
        max(high) as high,
        min(low) as low,
-       (array_agg(close order by start_time desc) filter (where close is not null))[1] as close,
+       (array_agg(close order by start_time desc))[1] as close,
        sum(btc_volume) as btc_volume,
        sum(usd_volume) as usd_volume,
        sum(trades) as trades
 from base
 group by bucket
-having count(open) > 0
 order by bucket
 limit %(limit)s offset %(offset)s;
 
 -- name: candles_1hour
 with base as (
     select * from candles_1hour
-    where start_time >= %(start)s
+    where start_time >= %(start)s and not carried
     order by start_time
     limit %(base_rows)s
 )
 select date_bin(%(length)s, start_time, %(origin)s) as bucket,
-       (array_agg(open order by start_time) filter (where open is not null))[1] as open,
+       (array_agg(open order by start_time))[1] as open,
        max(high) as high,
        min(low) as low,
-       (array_agg(close order by start_time desc) filter (where close is not null))[1] as close,
+       (array_agg(close order by start_time desc))[1] as close,
        sum(btc_volume) as btc_volume,
        sum(usd_volume) as usd_volume,
        sum(trades) as trades
 from base
 group by bucket
-having count(open) > 0
 order by bucket
 limit %(limit)s offset %(offset)s;
 
 -- name: candles_1day
 with base as (
     select * from candles_1day
-    where start_time >= %(start)s
+    where start_time >= %(start)s and not carried
     order by start_time
     limit %(base_rows)s
 )
 select date_bin(%(length)s, start_time, %(origin)s) as bucket,
-       (array_agg(open order by start_time) filter (where open is not null))[1] as open,
+       (array_agg(open order by start_time))[1] as open,
        max(high) as high,
        min(low) as low,
-       (array_agg(close order by start_time desc) filter (where close is not null))[1] as close,
+       (array_agg(close order by start_time desc))[1] as close,
        sum(btc_volume) as btc_volume,
        sum(usd_volume) as usd_volume,
        sum(trades) as trades
 from base
 group by bucket
-having count(open) > 0
 order by bucket
 limit %(limit)s offset %(offset)s;
 

@@ -1,9 +1,10 @@
 -- Orders, their records and triggers (API specification 5.4), and where the archiver stands.
 
 -- name: ingest_position
-select next_offset
+select min(next_offset) as next_offset
 from ingest_offset
-where consumer = 'archiver' and stream = 'core' and partition = 0;
+where stream = 'core' and partition = 0
+having count(*) > 0;
 
 -- name: trader_order_state
 select account_id, order_status from trader_order_current where uuid = %(uuid)s;
@@ -12,14 +13,14 @@ select account_id, order_status from trader_order_current where uuid = %(uuid)s;
 select account_id, order_status from lend_order_current where uuid = %(uuid)s;
 
 -- name: trader_order_of_account
-select *
+select *, last_src_offset as src_offset
 from trader_order_current
 where account_id = %(account_id)s
 order by last_src_offset desc
 limit 1;
 
 -- name: lend_order_of_account
-select *
+select *, last_src_offset as src_offset
 from lend_order_current
 where account_id = %(account_id)s
 order by last_src_offset desc
@@ -45,15 +46,17 @@ from trigger_current
 where order_uuid = %(uuid)s and price is not null;
 
 -- name: funding_of_order
+-- The rate stands in the metadata of the command that applied it (decisions A8).
 select funding.uuid, funding.position_type, funding.ts, funding.initial_margin, funding.available_margin,
-       funding.fee_filled, coalesce(rates.rate, 0) as funding_rate
+       funding.fee_filled,
+       coalesce(command.meta -> 'metadata' ->> 'FundingRate', command.meta ->> 'FundingRate', '0')::numeric
+           as funding_rate
 from trader_order_funding_update as funding
-left join lateral (
-    select rate from funding_rate
-    where funding_rate.ts >= funding.ts
-    order by funding_rate.ts
-    limit 1
-) as rates on true
+left join order_command as command
+    on command.src_stream = funding.src_stream
+   and command.src_partition = funding.src_partition
+   and command.src_offset = funding.src_offset
+   and command.ordinal = funding.ordinal
 where funding.uuid = %(uuid)s
 order by funding.src_offset;
 

@@ -1,0 +1,5 @@
+"""`twilight up`, `down`, `status`, `logs`: the whole exchange on this machine."""
+
+import typer
+
+app = typer.Typer()

@@ -11,13 +11,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.core.feeders import SignedFeeder
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class TickServer:
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join(10)
+        self._loop.close()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -61,10 +63,11 @@ class TickServer:
             await self._stopped.wait()
 
     async def _speak(self, link: ServerConnection) -> None:
-        while not self._stopped.is_set():
-            if not self.silent:
-                await link.send(self.feeder.frame(int(time.time() * 1000), self.price, self.status))
-            await asyncio.sleep(self._period_s)
+        with suppress(ConnectionClosed):
+            while not self._stopped.is_set():
+                if not self.silent:
+                    await link.send(self.feeder.frame(int(time.time() * 1000), self.price, self.status))
+                await asyncio.sleep(self._period_s)
 
 
 @dataclass

@@ -1,8 +1,23 @@
 """``twilight core``: run the relayer core, fold its log, try the engine without Kafka."""
 
+import cProfile
+import gzip
+import json
+import pstats
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Annotated, TypeVar, cast
+
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
 app = typer.Typer(help="The relayer core.", no_args_is_help=True)
+
+T = TypeVar("T")
+Until = Annotated[int | None, typer.Option(help="The last offset to fold.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.callback()
@@ -12,17 +27,90 @@ def core() -> None:
 
 @app.command()
 def run() -> None:
-    """Run one core; everything it needs is told by the environment (docs/reference)."""
+    """Run one core; everything it needs is told by the environment."""
     from twilight.core.server import serve  # noqa: PLC0415 - a command loads what it uses
     from twilight.core.settings import CoreSettings  # noqa: PLC0415
     from twilight.ops import lifecycle, logs  # noqa: PLC0415
-    from twilight.ops.errors import SettingsError  # noqa: PLC0415
     from twilight.ops.settings import load  # noqa: PLC0415
 
-    try:
-        settings = load(CoreSettings)
-    except SettingsError as fault:
-        typer.echo(str(fault), err=True)
-        raise typer.Exit(2) from None
+    settings = _or_exit(lambda: load(CoreSettings))
     logs.configure("core", settings.log_level)
     raise typer.Exit(lifecycle.run(lambda stop: serve(settings, stop)))
+
+
+@app.command("hash")
+def hash_(until: Until = None, *, as_json: AsJson = False) -> None:
+    """Fold the event log of Kafka (BROKER, CORE_EVENT_LOG) and print the state hash and the offset it holds at."""
+    from twilight.core.replay import LogSettings, from_kafka, replay  # noqa: PLC0415
+    from twilight.ops.settings import load  # noqa: PLC0415
+
+    settings = _or_exit(lambda: load(LogSettings))
+    found = _or_exit(lambda: replay(from_kafka(settings), until=until))
+    if as_json:
+        typer.echo(json.dumps({"state_hash": found.state_hash, "offset": found.offset}))
+    else:
+        typer.echo(f"{found.state_hash} {found.offset}")
+
+
+@app.command("replay")
+def replay_(
+    file: Annotated[Path | None, typer.Argument(exists=True, help="A .jsonl[.gz] of records; none: Kafka.")] = None,
+    *,
+    until: Until = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Say where the time went.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fold a log from its start; print the state hash, what was folded, and events/s."""
+    from twilight.core.replay import LogSettings, from_file, from_kafka, replay  # noqa: PLC0415
+    from twilight.ops.settings import load  # noqa: PLC0415
+
+    records = from_kafka(_or_exit(lambda: load(LogSettings))) if file is None else from_file(file)
+    profiler = cProfile.Profile() if profile else None
+    bar = Progress("folding", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True))
+    with bar:
+        task = bar.add_task("fold", total=None)
+        fold = lambda: replay(  # noqa: E731 - run with and without the profiler
+            records, until=until, progress=lambda folded, total: bar.update(task, completed=folded, total=total)
+        )
+        found = _or_exit(lambda: profiler.runcall(fold) if profiler else fold())
+    figures = found.as_dict()
+    if as_json:
+        typer.echo(json.dumps(figures))
+    else:
+        kinds = cast("dict[str, int]", figures.pop("kinds"))
+        for name, value in [*figures.items(), *kinds.items()]:
+            typer.echo(f"{name:24} {value}")
+    if profiler:
+        pstats.Stats(profiler, stream=sys.stderr).sort_stats("tottime").print_stats(25)
+
+
+@app.command("simulate")
+def simulate_(file: Annotated[Path, typer.Argument(help="Lines of inputs (.jsonl[.gz]); - reads them from stdin.")]) -> None:
+    """Run the engine on lines of inputs and print its events, as they would stand in the log."""
+    from twilight.core.simulate import SimulationFault, simulate  # noqa: PLC0415
+
+    try:
+        with _lines_of(file) as lines:
+            for line in simulate(lines):
+                sys.stdout.buffer.write(line + b"\n")
+    except (SimulationFault, OSError) as fault:
+        sys.stdout.buffer.flush()
+        typer.echo(f"{file}: {fault}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _lines_of(file: Path) -> IO[bytes]:
+    if str(file) == "-":
+        return sys.stdin.buffer
+    return cast("IO[bytes]", gzip.open(file)) if file.suffix == ".gz" else file.open("rb")
+
+
+def _or_exit(action: Callable[[], T]) -> T:
+    """Return what the action gives, or say in one line what is wrong and exit."""
+    from twilight.ops.errors import SettingsError, TwilightError  # noqa: PLC0415
+
+    try:
+        return action()
+    except (TwilightError, ValueError, OSError) as fault:
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(2 if isinstance(fault, SettingsError) else 1) from None

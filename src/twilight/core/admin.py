@@ -83,10 +83,11 @@ def parse(body: bytes) -> AdminRequest:
         raise AdminFault(INVALID_REQUEST, f"Invalid Request: {error}") from error
     if request.jsonrpc != "2.0" or not isinstance(request.id, int | str | None):
         raise AdminFault(INVALID_REQUEST, "Invalid Request: expected jsonrpc 2.0 and a plain id")
-    return AdminRequest(request.id, request.method, _call(request.method, request.params))
+    return AdminRequest(request.id, request.method, call_of(request.method, request.params))
 
 
-def _call(method: str, params: object) -> AdminCall | None:
+def call_of(method: str, params: object) -> AdminCall | None:
+    """Return the call that changes the exchange, None for a method that only reads; raises `AdminFault`."""
     if method in READS:
         return None
     kind = CALLS.get(method)

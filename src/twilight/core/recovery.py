@@ -14,7 +14,7 @@ from twilight.domain.state import State
 from twilight.ops.errors import Corrupt
 from twilight.ops.logs import get
 from twilight.wire.errors import Quarantine
-from twilight.wire.events import AdvanceStateQueueEvent, decode_event
+from twilight.wire.events import AdvanceStateQueueEvent, decode_event, kind_of
 from twilight.wire.keys import decode_key
 from twilight.wire.translate import Untranslatable, event_from_wire
 
@@ -24,15 +24,16 @@ READ_WAIT_S = 0.02
 log = get(__name__)
 
 
-def fold(engine: Engine, offset: int, key: bytes | None, value: bytes | None, timestamp_ms: int) -> None:
-    """Apply one record of the event log; raises `Corrupt` that names the offset."""
+def fold(engine: Engine, offset: int, key: bytes | None, value: bytes | None, timestamp_ms: int) -> str:
+    """Apply one record of the event log and return its kind; raises `Corrupt` that names the offset."""
     try:
         event = decode_event(value, timestamp_ms)
         if isinstance(event, AdvanceStateQueueEvent):
-            return
+            return kind_of(event)
         found = decode_key(key)
         agg_id, metadata = (found, None) if isinstance(found, str) else (found.agg_id, found.metadata)
         engine.fold(event_from_wire(event, agg_id, metadata))
+        return kind_of(event)
     except (Quarantine, Untranslatable, DomainError, LookupError, ValueError) as fault:
         raise Corrupt(f"the event at offset {offset} cannot be folded: {fault}") from fault
 

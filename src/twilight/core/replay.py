@@ -1,0 +1,90 @@
+"""Folding a log from its start, out of Kafka or a recording (`twilight core replay`, `twilight core hash`)."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from twilight.bus import LogReader
+from twilight.core.recovery import FOLD_BATCH, READ_WAIT_S, fold
+from twilight.domain.engine import new_engine
+from twilight.domain.snapshot import state_hash
+from twilight.ops.settings import Settings
+from twilight.wire.records import read_records
+
+RawRecord = tuple[int, bytes | None, bytes | None, int]
+"""Offset, key, value, the broker's time in milliseconds."""
+
+Progress = Callable[[int, int | None], None]
+"""Told the events folded so far and how many there are, if that is known."""
+
+
+class LogSettings(Settings):
+    """Where the event log is."""
+
+    broker: str = "localhost:9092"
+    core_event_log: str = "CoreEventLogTopic"
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What a log folded to."""
+
+    state_hash: str
+    offset: int
+    events: int
+    seconds: float
+    orders: int
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the figures as plain structures."""
+        return {
+            "state_hash": self.state_hash,
+            "offset": self.offset,
+            "events": self.events,
+            "events_per_s": round(self.events / self.seconds) if self.seconds else 0,
+            "seconds": round(self.seconds, 3),
+            "orders": self.orders,
+            "kinds": dict(sorted(self.kinds.items())),
+        }
+
+
+def from_file(path: Path) -> Iterator[RawRecord]:
+    """Yield the records of a recording."""
+    for record in read_records(path):
+        yield record.offset, record.key, record.value, record.ts
+
+
+def from_kafka(settings: LogSettings) -> Iterator[RawRecord]:
+    """Yield the event log up to its end as it is now."""
+    with LogReader(settings.broker, settings.core_event_log, start="earliest", group=f"replay-{uuid4()}") as reader:
+        end, start = reader.end_offset(), reader.start_offset()
+        while max(start, reader.position()) < end:
+            for record in reader.read(FOLD_BATCH, READ_WAIT_S):
+                yield record.offset, record.key, record.value, record.timestamp_ms
+
+
+def replay(
+    records: Iterator[RawRecord],
+    *,
+    until: int | None = None,
+    total: int | None = None,
+    progress: Progress = lambda _folded, _total: None,
+) -> Replayed:
+    """Fold the records up to and including the offset ``until``; raises `Corrupt` that names the offset."""
+    engine = new_engine(lambda: str(uuid4()))
+    kinds: Counter[str] = Counter()
+    offset, begun = -1, time.perf_counter()
+    for number, (at, key, value, timestamp_ms) in enumerate(records, 1):
+        if until is not None and at > until:
+            break
+        kinds[fold(engine, at, key, value, timestamp_ms)] += 1
+        offset = at
+        if number % FOLD_BATCH == 0:
+            progress(number, total)
+    seconds = time.perf_counter() - begun
+    state = engine.state
+    return Replayed(state_hash(state), offset, kinds.total(), seconds, len(state.positions), kinds)

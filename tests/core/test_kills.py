@@ -1,0 +1,109 @@
+"""The real process on the real Kafka, killed at random moments under load (issue: nothing lost, nothing doubled)."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.core.processes import CoreProcess, running, until
+from tests.core.traffic import Traffic, answers, assert_each_command_was_answered_once, whole_log
+from twilight.bus import LogReader, Producer, TopicSpec, ensure
+from twilight.core.replay import LogSettings, from_kafka, replay
+
+KILLS = 20
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+
+
+@contextmanager
+def load(environment: dict[str, str], per_s: float) -> Iterator[Traffic]:
+    """Send traffic from a thread; when this ends all of it is acknowledged by Kafka."""
+    brokers, topic = environment["BROKER"], environment["RPC_CLIENT_REQUEST"]
+    names = (topic, environment["CORE_EVENT_LOG"])
+    ensure(brokers, [TopicSpec(name) for name in names])
+    traffic, done = Traffic(), threading.Event()
+
+    def send() -> None:
+        producer = Producer(brokers)
+        with LogReader(brokers, environment["CORE_EVENT_LOG"], start=0) as log:
+            while not done.wait(0.05):
+                for _ in range(round(per_s * 0.05)):
+                    producer.send(topic, b"key", traffic.next())
+                for record in log.read(1_000, 0.0):
+                    traffic.learn(record)
+        producer.flush(30)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield traffic
+    finally:
+        done.set()
+        sender.join(60)
+
+
+def settle(core: CoreProcess, environment: dict[str, str]) -> tuple[str, int]:
+    """Wait until the core has answered all that was sent and fell silent; return its hash and the hash's offset."""
+    brokers, sent = environment["BROKER"], whole_log(environment["BROKER"], environment["RPC_CLIENT_REQUEST"])
+
+    def caught_up() -> bool:
+        log = whole_log(brokers, environment["CORE_EVENT_LOG"])
+        return bool(log) and max(int(meta.get("offset", -1)) for meta, _ in answers(log)) == sent[-1].offset
+
+    until(caught_up, "every command is answered", 60)
+    return hash_of(core)
+
+
+def hash_of(core: CoreProcess) -> tuple[str, int]:
+    found = until(lambda: core.readiness() if "state_hash" in core.readiness() else None, "there is a hash", 20)
+    return found["state_hash"], found["state_hash_offset"]
+
+
+def log_settings(environment: dict[str, str]) -> LogSettings:
+    return LogSettings(broker=environment["BROKER"], core_event_log=environment["CORE_EVENT_LOG"])
+
+
+def assert_nothing_lost_and_nothing_doubled(core: CoreProcess, environment: dict[str, str]) -> None:
+    found, offset = settle(core, environment)
+    assert replay(from_kafka(log_settings(environment)), until=offset).state_hash == found
+    sent = whole_log(environment["BROKER"], environment["RPC_CLIENT_REQUEST"])
+    log = whole_log(environment["BROKER"], environment["CORE_EVENT_LOG"])
+    assert_each_command_was_answered_once(sent, log, environment["RPC_CLIENT_REQUEST"])
+
+
+def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    moments = random.Random(7)
+    environment["SNAPSHOT_INTERVAL_S"] = "3"
+    with running(environment, tmp_path / "core.log") as core:
+        with load(environment, per_s=200):
+            for _ in range(KILLS):
+                core.until_role("leader")
+                time.sleep(moments.uniform(0.05, 1.0))
+                core.kill()
+                core.start()
+            core.until_role("leader")
+            time.sleep(1)
+        assert_nothing_lost_and_nothing_doubled(core, environment)
+
+
+def test_a_standby_takes_over_within_ten_seconds_of_the_active_cores_death(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    other = {**environment, "DATA_DIR": str(tmp_path / "core-b")}
+    with running(environment, tmp_path / "a.log") as active:
+        active.until_role("leader")
+        with running(other, tmp_path / "b.log") as standby, load(environment, per_s=100):
+            standby.until_role("standby")
+            time.sleep(2)
+            active.kill()
+            standby.until_role("leader", timeout_s=10)
+            time.sleep(1)
+        with running(other, tmp_path / "b.log") as standby:
+            standby.until_role("leader")
+            assert_nothing_lost_and_nothing_doubled(standby, environment)

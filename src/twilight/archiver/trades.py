@@ -24,6 +24,7 @@ class OrderTrade:
     position_size: float
     ts_ns: int
     offset: int
+    entry_price: float
 
     @property
     def questdb_side(self) -> Literal[0, 1]:
@@ -52,4 +53,6 @@ def trade_of(order: TraderOrder, ts_ns: int, offset: int) -> OrderTrade | None:
     if not (price > 0 and order.positionsize > 0):
         return None
     side = order.position_type if kind == "OPEN" else _OPPOSITE.get(order.position_type, order.position_type)
-    return OrderTrade(order.uuid, order.account_id, kind, side, price, order.positionsize, ts_ns, offset)
+    return OrderTrade(
+        order.uuid, order.account_id, kind, side, price, order.positionsize, ts_ns, offset, order.entryprice
+    )

@@ -240,5 +240,5 @@ def _candle(row: tuple[Any, ...]) -> Candle:
     fields = dict(zip(derived.CANDLE, row, strict=True))
     start = fields.pop("start_time")
     fields.pop("end_time")
-    prices = {name: float(fields.pop(name)) for name in ("open", "high", "low", "close")}
+    prices: dict[str, Any] = {name: float(fields.pop(name)) for name in ("open", "high", "low", "close")}
     return Candle(start_s=int(start.timestamp()), **prices, **fields)

@@ -1,0 +1,117 @@
+"""The loop: read the log, write rows, then commit the group's offset (decisions S10)."""
+
+import threading
+from collections.abc import Sequence
+
+from prometheus_client import Counter, Gauge
+
+from twilight.archiver.questdb.client import QuestDBClient
+from twilight.archiver.questdb.line import LineWriter
+from twilight.archiver.questdb.rows import Fresh, is_wanted, rows_of
+from twilight.archiver.questdb.schema import Tables, ensure_tables, resume_suspended
+from twilight.archiver.questdb.writing import RowWriter
+from twilight.archiver.reading import DUPLICATE_WINDOW, Duplicates, Reader
+from twilight.archiver.record import CORE
+from twilight.archiver.settings import ArchiverSettings
+from twilight.bus import LogReader, Record
+from twilight.ops import logs
+from twilight.ops.errors import Unavailable
+from twilight.ops.health import Check
+
+REWIND = 10_000
+TRADES_LOADED = 200_000
+POLL_S = 0.2
+BATCH_RECORDS = 10_000
+RETRY_S_MIN, RETRY_S_MAX = 0.2, 10.0
+
+_POSITION = Gauge("archiver_questdb_position", "Offset of the next record for QuestDB")
+_RETRIES = Counter("archiver_questdb_retries_total", "Batches that waited for QuestDB")
+
+_log = logs.get(__name__)
+
+
+class QuestDBSink:
+    """Keeps QuestDB's prices and trades up to the log's end; restart it anywhere."""
+
+    def __init__(self, settings: ArchiverSettings, check: Check) -> None:
+        self._settings = settings
+        self._check = check
+        self._client = QuestDBClient(settings.questdb_http_url)
+        self._tables = Tables(settings.questdb_table_prefix)
+        self._writer = RowWriter(self._client, self._tables)
+        self._line_writer: LineWriter | None = None
+        if settings.questdb_influx_url:
+            recent = self._tables.recent_orders
+            self._line_writer = LineWriter(settings.questdb_influx_url, recent, settings.questdb_close_price)
+
+    def run(self, stop: threading.Event) -> None:
+        """Write until asked to stop; whatever is away is waited for."""
+        wait_s = RETRY_S_MIN
+        while not stop.is_set():
+            try:
+                self._follow(stop)
+            except Unavailable as error:
+                _RETRIES.inc()
+                self._check.fail(str(error))
+                _log.warning("waiting", reason=str(error), wait_s=wait_s)
+                stop.wait(wait_s)
+                wait_s = min(wait_s * 2, RETRY_S_MAX)
+            else:
+                wait_s = RETRY_S_MIN
+        self._writer.close()
+        self._client.close()
+
+    def _follow(self, stop: threading.Event) -> None:
+        """Start at the right place and write batch after batch."""
+        ensure_tables(self._client, self._tables, line_writer=self._line_writer is not None)
+        with self._log() as log:
+            first = log.start_offset()
+            start = max(first, self._start(log))
+            warm_from = max(first, start - DUPLICATE_WINDOW)
+            log.seek(warm_from)
+            reader = Reader(CORE, Duplicates())
+            fresh = Fresh(self._trades_before(start))
+            self._check.ok()
+            while not stop.is_set():
+                records = log.read(BATCH_RECORDS, POLL_S)
+                self._write(log, reader, fresh, records, start)
+
+    def _log(self) -> LogReader:
+        settings = self._settings
+        return LogReader(settings.broker, settings.core_event_log, start="earliest", group=settings.questdb_kafka_group)
+
+    def _start(self, log: LogReader) -> int:
+        """Return where to go on: the group's offset, or so far before the newest row that nothing can be missing."""
+        committed = log.committed()
+        newest = max(self._newest(self._tables.prices), self._newest(self._tables.trades))
+        if committed is None or newest < 0:
+            return 0
+        return min(committed, max(0, newest + 1 - REWIND))
+
+    def _newest(self, table: str) -> int:
+        ((seq,),) = self._client.rows(f"SELECT max(seq) FROM '{table}'")  # noqa: S608 - our own name
+        return -1 if seq is None else int(seq)
+
+    def _trades_before(self, start: int) -> dict[tuple[str, str], int]:
+        """Return the trades that are there: the newest, and the fills of orders that are still open."""
+        trades = self._tables.trades
+        newest = f"SELECT order_id, kind, seq FROM '{trades}' LIMIT -{TRADES_LOADED}"  # noqa: S608 - our own name
+        still_open = (
+            f"SELECT order_id, 'OPEN', first FROM (SELECT order_id, min(seq) AS first, max(seq) AS last,"  # noqa: S608
+            f" count() AS trades FROM '{trades}' GROUP BY order_id) WHERE trades = 1 OR last >= {start}"
+        )
+        found = [*self._client.stream(still_open), *self._client.stream(newest)]
+        return {(order_id, kind): int(seq) for order_id, kind, seq in found}
+
+    def _write(self, log: LogReader, reader: Reader, fresh: Fresh, records: Sequence[Record], start: int) -> None:
+        entries = reader.entries(record for record in records if is_wanted(record))
+        prices, trades = rows_of((entry for entry in entries if entry.source.offset >= start), fresh)
+        self._writer.write(prices, trades)
+        if self._line_writer is not None:
+            self._line_writer.write(trades)
+        if suspended := resume_suspended(self._client, self._tables) if prices or trades else []:
+            raise Unavailable(f"QuestDB had suspended {', '.join(suspended)}: resumed, checking again")
+        if records and records[-1].offset >= start:
+            log.commit(records[-1].offset + 1)
+            _POSITION.set(records[-1].offset + 1)
+        self._check.ok()

@@ -1,0 +1,43 @@
+"""Everything that an archiver is told by its environment (storage specification 3, 7, 9)."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from twilight.ops.settings import Settings
+
+
+class ArchiverSettings(Settings):
+    """One archiver process. Each field is the environment variable of the same name in upper case."""
+
+    broker: str = "localhost:9092"
+    database_url: str
+    core_event_log: str = "CoreEventLogTopic"
+    rpc_client_request: str = "CLIENT-REQUEST"
+    rpc_client_failed_request: str = "CLIENT-FAILED-REQUEST"
+    relayer_state_queue: str = "RelayerStateQueue"
+    archiver_kafka_group: str = "Archiver"
+    batch_records_max: int = Field(default=2_000, ge=1, le=100_000)
+    poll_timeout_ms: int = Field(default=100, ge=1)
+    allow_compacted: bool = False
+
+    questdb_url: str = ""
+    """PostgreSQL wire, for tables and checks; empty switches the sink off."""
+    questdb_http_url: str = ""
+    """HTTP line protocol with acknowledgements, for writing."""
+    questdb_influx_url: str = ""
+    """`host:port` of line protocol over TCP, for installations that want the seed's own lines too."""
+    questdb_kafka_group: str = "Archiver_QuestDB"
+    questdb_close_price: Literal["settlement", "entry"] = "settlement"
+    """The price of a close on the seed's lines: where it was settled, or, as the seed wrote it, where it was entered."""
+    questdb_table_prefix: str = Field(default="", pattern="^[a-z0-9_]*$")
+
+    @property
+    def streams(self) -> dict[str, str]:
+        """Return stream name to topic: all four topics are stored raw (decisions S8)."""
+        return {
+            "core": self.core_event_log,
+            "requests": self.rpc_client_request,
+            "failed": self.rpc_client_failed_request,
+            "state": self.relayer_state_queue,
+        }

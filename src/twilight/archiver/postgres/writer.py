@@ -129,8 +129,8 @@ class Writer:
     def _make_partitions(self, last_offset: int) -> None:
         needed = last_offset + PARTITION_LEAD
         if needed > self._partitions_to:
-            self._connection.execute("CALL create_partitions(%s)", (needed + PARTITION_LEAD,))
-            self._connection.commit()
+            with self._connection.transaction():
+                self._connection.execute("CALL create_partitions(%s)", (needed + PARTITION_LEAD,))
             self._partitions_to = needed + PARTITION_LEAD
 
     def _write_raw(self, entries: Sequence[Entry]) -> None:

@@ -38,6 +38,7 @@ DECLARE
     part   bigint;
     child  text;
 BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('create_partitions', 0));  -- the writers of several streams come here
     FOR parent IN SELECT name FROM partitioned_table LOOP
         FOR part IN 0 .. up_to / span LOOP
             child := format('%s_p%s', parent, lpad(part::text, 5, '0'));

@@ -8,12 +8,16 @@ from typing import Annotated
 import msgspec
 import typer
 
+from twilight.local.process import StopSignal, with_ops
+from twilight.local.traders import Crew, serve_traders
+from twilight.local.traders.run import TRADERS_MAX
 from twilight.local.venues.control import Command, command
 from twilight.local.venues.errors import VenuesError
 from twilight.local.venues.faults import AnyFault
 from twilight.local.venues.hub import WaitFor
-from twilight.local.venues.run import AtEnd, Options, StopSignal, serve_venues
+from twilight.local.venues.run import AtEnd, Options, serve_venues
 from twilight.ops import lifecycle, logs
+from twilight.ops.health import Health
 
 app = typer.Typer(no_args_is_help=True, help="The market and the traders of this machine.")
 
@@ -50,7 +54,30 @@ def venues(  # noqa: PLR0913 - each is an option of the command
     log = logs.get(__name__)
 
     async def main(stop: StopSignal) -> None:
-        await serve_venues(options, stop, log.info)
+        await with_ops(Health(), lambda health: serve_venues(options, stop, log.info, health))
+
+    raise typer.Exit(lifecycle.run(main))
+
+
+@app.command()
+def traders(
+    *,
+    api: Annotated[str, typer.Option(help="URL of the API.")] = "http://127.0.0.1:8088",
+    data: Annotated[Path, typer.Option(envvar="DATA_DIR", help="Folder of keys and books (in `traders/`).")] = Path(
+        ".twilight"
+    ),
+    count: Annotated[int, typer.Option("--traders", min=0, max=TRADERS_MAX, help="How many trade.")] = 3,
+    lenders: Annotated[int, typer.Option(min=0, max=TRADERS_MAX, help="How many lend.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of what they want.")] = 1,
+    pace_s: Annotated[float, typer.Option(min=0.05, help="Mean pause between two turns of one.")] = 3.0,
+) -> None:
+    """Trade and lend through the public API, with own keys, until stopped."""
+    crew = Crew(url=api, folder=data / "traders", traders=count, lenders=lenders, seed=seed, pace_s=pace_s)
+    logs.configure("traders")
+    log = logs.get(__name__)
+
+    async def main(stop: StopSignal) -> None:
+        await with_ops(Health(), lambda health: serve_traders(crew, stop, log, health))
 
     raise typer.Exit(lifecycle.run(main))
 

@@ -22,6 +22,7 @@ from twilight.local.venues.model import E8
 from twilight.local.venues.registry import VENUES
 from twilight.local.venues.replay import Raw
 from twilight.local.venues.run import AtEnd, Options, serve_venues
+from twilight.ops.health import Health
 
 WITHIN_S = 20
 
@@ -200,7 +201,7 @@ def serve_until(options: Options, done: Callable[[], bool]) -> list[str]:
     lines: list[str] = []
 
     async def main() -> None:
-        serving = asyncio.ensure_future(serve_venues(options, Never(), lines.append))
+        serving = asyncio.ensure_future(serve_venues(options, Never(), lines.append, Health()))
         await until(lambda: done() or serving.done())
         serving.cancel()
         with suppress(asyncio.CancelledError):

@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
+from twilight.local.process import StopSignal
 from twilight.local.venues.floor import Floor
 from twilight.local.venues.hub import Hub, WaitFor, write_json
 from twilight.local.venues.market import Walk
@@ -16,6 +17,7 @@ from twilight.local.venues.registry import VENUES
 from twilight.local.venues.replay import Recording
 from twilight.local.venues.scenario import Scenario
 from twilight.local.venues.scenario import load as load_scenario
+from twilight.ops.health import Health
 
 NOTE_EVERY_S: Final = 1.0
 
@@ -26,13 +28,6 @@ class AtEnd(StrEnum):
     HOLD = "hold"
     LOOP = "loop"
     EXIT = "exit"
-
-
-class StopSignal(Protocol):
-    """The part of `ops.lifecycle.Stop` that is used here."""
-
-    def wait(self) -> Awaitable[object]:
-        """Return once the process is told to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +104,7 @@ class Stage:
         return msgspec.json.decode(path.read_bytes(), type=_LastPrice).price_e8
 
 
-async def serve_venues(options: Options, stop: StopSignal, tell: Callable[[str], None]) -> None:
+async def serve_venues(options: Options, stop: StopSignal, tell: Callable[[str], object], health: Health) -> None:
     """Serve until the stop signal, or until the end of a recording with `AtEnd.EXIT`.
 
     ``tell`` gets one line a venue and one when the market opens. The ports file
@@ -117,25 +112,26 @@ async def serve_venues(options: Options, stop: StopSignal, tell: Callable[[str],
     """
     stage = Stage(options)
     hub = Hub(stage.floor(), market=stage.name, wait_for=stage.wait_for)
-    stopped = asyncio.ensure_future(stop.wait())
-    noting = asyncio.create_task(_note(hub, stage, options, tell))
     try:
-        urls = await hub.start(_ports(options.port_base))
-        for name, url in urls.items():
+        for name, url in (await hub.start(_ports(options.port_base))).items():
             tell(f"{name} {url}")
         if options.ports_file is not None:
-            write_json(options.ports_file, urls)
-        playing = asyncio.create_task(_play(hub, stage, options.at_end))
-        await asyncio.wait({playing, stopped, noting}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (playing, noting):
-            if task.done():
-                task.result()
-        playing.cancel()
+            write_json(options.ports_file, hub.urls)
+        await _until_first(_play(hub, stage, options.at_end), _note(hub, stage, options, tell, health), stop.wait())
     finally:
-        noting.cancel()
-        stopped.cancel()
         stage.keep_price()
         await hub.close()
+
+
+async def _until_first(*works: Awaitable[object]) -> None:
+    """Return when the first of them is done, and stop the others; its error is raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 async def _play(hub: Hub, stage: Stage, at_end: AtEnd) -> None:
@@ -148,18 +144,19 @@ async def _play(hub: Hub, stage: Stage, at_end: AtEnd) -> None:
         hub.replace_floor(stage.floor())
 
 
-async def _note(hub: Hub, stage: Stage, options: Options, tell: Callable[[str], None]) -> None:
-    """Write the status file and the price once a second, and tell when the market's state changes."""
+async def _note(hub: Hub, stage: Stage, options: Options, tell: Callable[[str], object], health: Health) -> None:
+    """Keep status, price and health up to date, and tell when the market's state changes."""
     told = ""
     while True:
-        if len(hub.urls) == len(VENUES):
-            status = hub.status()
-            if options.status_file is not None:
-                write_json(options.status_file, status)
-            if status.state != told:
-                tell(f"market {status.market}: {status.state}")
-                told = status.state
-            stage.keep_price()
+        status = hub.status()
+        health.extra["status"] = status
+        health.check("market").ok(status.state)
+        if options.status_file is not None:
+            write_json(options.status_file, status)
+        if status.state != told:
+            tell(f"market {status.market}: {status.state}")
+            told = status.state
+        stage.keep_price()
         await asyncio.sleep(NOTE_EVERY_S)
 
 

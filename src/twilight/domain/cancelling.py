@@ -4,7 +4,6 @@ Cancels are always allowed, also under a halt and without a price (R3).
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from twilight.domain import answers, totals
 from twilight.domain.answers import Subject
@@ -71,7 +70,8 @@ def _cancel_sltp(case: Case, position: Position, command: CancelTraderOrderSlTp,
 def cancel_open(case: Case, position: Position, command: CancelCommand, subject: Subject, reason: str) -> list[Event]:
     """Return the end of a resting open (3.6, first row)."""
     order = position.order
-    cancelled = replace(order, status=OrderStatus.CANCELLED, timestamp=case.conditions.now_iso)
+    cancelled = order.copy()
+    cancelled.status, cancelled.timestamp = OrderStatus.CANCELLED, case.conditions.now_iso
     seq = case.state.trader_log_sequence + 1
     record = answers.data(case, subject, OrderStatus.CANCELLED, reason=reason)
     return [

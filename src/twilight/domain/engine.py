@@ -28,7 +28,7 @@ from twilight.domain.commands import (
 from twilight.domain.context import Case, Context
 from twilight.domain.errors import Corrupt
 from twilight.domain.events import Event, Metadata
-from twilight.domain.evolve import evolve
+from twilight.domain.evolve import evolve, evolve_all
 from twilight.domain.funding import on_funding_hour
 from twilight.domain.genesis import on_genesis
 from twilight.domain.inputs import (
@@ -81,9 +81,8 @@ class Engine:
         state, events = self.state, list[Event]()
         try:
             for decision in decisions(state, given, conditions, self.context):
-                for event in decision:
-                    events.append(event)
-                    evolve(state, event)
+                events += decision
+                evolve_all(state, decision)
         except Exception as error:
             if not events:
                 raise

@@ -60,6 +60,16 @@ def evolve(state: State, event: Event) -> None:
     _EFFECTS[type(event)](state, event)
 
 
+def evolve_all(state: State, events: list[Event]) -> None:
+    """Apply the events of one decision; what they all carry is remembered once."""
+    remembered: Metadata | None = None
+    for event in events:
+        if event.metadata and event.metadata is not remembered:
+            remembered = event.metadata
+            _remember(state, remembered)
+        _EFFECTS[type(event)](state, event)
+
+
 def _remember(state: State, metadata: Metadata) -> None:
     """Keep how far each queue was read and which requests were answered (C5, C7)."""
     queue = metadata.get("queue")
@@ -78,7 +88,7 @@ def _remember(state: State, metadata: Metadata) -> None:
 def _trader_order(state: State, event: TraderOrderEvent) -> None:
     state.trader_log_sequence = event.seq
     command = event.command
-    if isinstance(command, CreateTraderOrder | CreateTraderOrderSlTp):
+    if isinstance(command, _ENTRIES):
         _enter(state, event.order, command)
     elif isinstance(command, _ENDINGS):
         _leave(state, event.order)
@@ -86,6 +96,7 @@ def _trader_order(state: State, event: TraderOrderEvent) -> None:
         raise Corrupt(f"a TraderOrder event cannot carry {type(command).__name__}")
 
 
+_ENTRIES = (CreateTraderOrder, CreateTraderOrderSlTp)
 _ENDINGS = (
     ExecuteTraderOrder,
     ExecuteTraderOrderSlTp,

@@ -1,7 +1,6 @@
 """Funding: once an hour the heavier side pays (engine 5.3, 2.11, decisions R11, R12, R21, R25)."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from twilight.domain import formulas
 from twilight.domain.commands import Meta
@@ -69,7 +68,8 @@ def fund(case: Case, position: Position, rate: float, meta: Meta) -> list[Event]
         if is_liquidated(events):
             return events
     order.liquidation_price = liquidation_price(case, order)
-    stamped = replace(order, timestamp=case.conditions.now_iso)
+    stamped = order.copy()
+    stamped.timestamp = case.conditions.now_iso
     command = FundingOrderEventUpdate(order, meta)
     agg_id = f"update_order_funding-{order.uuid}"
     return [*events, TraderOrderFundingUpdate(stamped, command, agg_id, case.metadata)]
@@ -90,5 +90,7 @@ def charged(case: Case, position: Position, rate: float) -> TraderOrder:
         rate,
         state.params.mm_ratio,
     )
-    available = max(order.available_margin_sats + change, 0.0)
-    return replace(order, available_margin_sats=available, maintenance_margin_sats=maintenance)
+    after = order.copy()
+    after.available_margin_sats = max(order.available_margin_sats + change, 0.0)
+    after.maintenance_margin_sats = maintenance
+    return after

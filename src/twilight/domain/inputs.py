@@ -5,7 +5,6 @@ Times, ids and prices come in with the input: nothing in the domain reads a cloc
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 
 from twilight.domain.clock import iso
 from twilight.domain.commands import ClientCommand, SettleOnLimit
@@ -31,20 +30,23 @@ def gating_status(status: FeedStatus, flags: tuple[str, ...]) -> FeedStatus:
     return status
 
 
-@dataclass
+@dataclass(slots=True)
 class Conditions:
     """The world as one input meets it: time in nanoseconds since 1970, the feed's gating status and age."""
 
     now_ns: int
     feed_status: FeedStatus
     feed_age_ms: int = 0
+    _now_iso: str = field(default="", init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def now_iso(self) -> str:
         """The time as records carry it."""
-        return iso(self.now_ns)
+        if not self._now_iso:
+            self._now_iso = iso(self.now_ns)
+        return self._now_iso
 
-    @cached_property
+    @property
     def now_us(self) -> str:
         """Microseconds since 1970, as text, as metadata carries them."""
         return str(self.now_ns // 1000)

@@ -1,7 +1,5 @@
 """Liquidation: a position that can no longer bear its losses ends, and the pool takes its margin (engine 3.7, 3.8)."""
 
-from dataclasses import replace
-
 from twilight.domain import answers
 from twilight.domain.answers import Subject
 from twilight.domain.chain import ChainRequest, Operation, Refused
@@ -24,13 +22,10 @@ def liquidate(case: Case, position: Position, *, meta: Meta, by_funding: TraderO
     price = case.price
     order = by_funding or position.order
     pool = case.state.pool
-    ended = replace(
-        order,
-        status=OrderStatus.LIQUIDATE,
-        available_margin_sats=0.0,
-        liquidation_price=price,
-        settlement_price=price,
-    )
+    ended = order.copy()
+    ended.status = OrderStatus.LIQUIDATE
+    ended.available_margin_sats = 0.0
+    ended.liquidation_price = ended.settlement_price = price
     payment = -order.initial_margin_sats
     after = pool_after(pool, round_half_away(payment))
     request = ChainRequest(Operation.LIQUIDATE, ended, position.memo, pool.last_output_state, after.last_output_state)
@@ -41,7 +36,8 @@ def liquidate(case: Case, position: Position, *, meta: Meta, by_funding: TraderO
         return [answers.failed_on_its_own(case, subject, outcome.status, reason)]
     ticker = PriceTickerLiquidation([order.uuid], meta, price)
     command = AddTraderOrderLiquidation(ticker, ended, payment, after.last_output_state)
-    stamped = replace(ended, exit_nonce=after.nonce, timestamp=case.conditions.now_iso)
+    stamped = ended.copy()
+    stamped.exit_nonce, stamped.timestamp = after.nonce, case.conditions.now_iso
     seq = case.state.trader_log_sequence + 1
     first, second = left_the_totals(case, order)
     from_the_set: list[Event] = (

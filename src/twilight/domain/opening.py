@@ -1,7 +1,6 @@
 """Opening: market orders fill at once, limit orders rest until a tick reaches them (engine 3.1, 3.2)."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from twilight.domain import answers, formulas, risk, totals
 from twilight.domain.answers import Subject
@@ -210,13 +209,9 @@ def _entered(case: Case, order: TraderOrder, command: OpenCommand) -> TraderOrde
 def fill_resting(case: Case, position: Position, *, remove_first: bool) -> Iterator[list[Event]]:
     """Fill a resting order at the current price, with the limit fee; a refused one is dropped (3.2)."""
     resting = position.order
-    price = case.price
-    order = replace(
-        resting,
-        status=OrderStatus.FILLED,
-        entry_price=price,
-        timestamp=case.conditions.now_iso,
-    )
+    order = resting.copy()
+    order.status = OrderStatus.FILLED
+    order.entry_price, order.timestamp = case.price, case.conditions.now_iso
     set_figures(case, order, case.state.fees.filled_on_limit)
     events: list[Event] = [_removed_from_open_set(case, resting)] if remove_first else []
     outcome = case.context.chain.submit(ChainRequest(Operation.FILL, order, position.payload))
@@ -244,7 +239,8 @@ def _filled(case: Case, order: TraderOrder, subject: Subject, outcome: Accepted)
 
 def _dropped(case: Case, order: TraderOrder, subject: Subject, refused: Refused) -> list[Event]:
     """Return the end of a resting order whose fill the chain refused; its exposure is released (W-16)."""
-    cancelled = replace(order, status=OrderStatus.CANCELLED, timestamp=case.conditions.now_iso)
+    cancelled = order.copy()
+    cancelled.status, cancelled.timestamp = OrderStatus.CANCELLED, case.conditions.now_iso
     command = SettleOnLimit(order, case.tick_meta(), case.price)
     seq = case.state.trader_log_sequence + 1
     reason = f'Error : "{refused.text}", Failed to fill limit order'

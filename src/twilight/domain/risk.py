@@ -120,7 +120,10 @@ def crossed_limit(room: Headroom, side: Side, value_sats: float) -> tuple[str, f
         ("SKEW_LIMIT_REACHED", room.skew(side)),
         ("LIMIT_REACHED", room.largest(side)),
     )
-    return next(((code, limit) for code, limit in limits if value_sats > limit), None)
+    for code, limit in limits:
+        if value_sats > limit:
+            return code, limit
+    return None
 
 
 def gate_open(case: Case, side: Side, margin_sats: float, leverage: float) -> None:

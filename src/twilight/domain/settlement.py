@@ -1,6 +1,6 @@
 """Settlement: what a closed position pays, and the events that say so (engine 3.4, 3.5, 2.9)."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from twilight.domain import answers, formulas, totals
 from twilight.domain.answers import Subject
@@ -43,14 +43,12 @@ def settle(case: Case, position: Position, close: Close) -> list[Event]:
     """Return the settlement at the current price, or the chain's refusal (3.4, 3.5)."""
     pool = case.state.pool
     paid = settlement_of(case, position, close)
-    settled = replace(
-        position.order,
-        status=OrderStatus.SETTLED,
-        available_margin_sats=float(paid.payout_sats),
-        unrealized_pnl_sats=float(paid.pnl_sats),
-        settlement_price=case.price,
-        fee_settled_sats=paid.fee_sats,
-    )
+    settled = position.order.copy()
+    settled.status = OrderStatus.SETTLED
+    settled.available_margin_sats = float(paid.payout_sats)
+    settled.unrealized_pnl_sats = float(paid.pnl_sats)
+    settled.settlement_price = case.price
+    settled.fee_settled_sats = paid.fee_sats
     after = pool_after(pool, paid.pool_pays_sats)
     request = ChainRequest(
         Operation.SETTLE,
@@ -103,13 +101,13 @@ def _settled(  # one settlement's parts
     after: LendPool,
     outcome: Accepted,
 ) -> list[Event]:
-    numbered = replace(settled, exit_nonce=after.nonce)
-    stamped = replace(numbered, timestamp=case.conditions.now_iso)
+    stamped = settled.copy()
+    stamped.exit_nonce, stamped.timestamp = after.nonce, case.conditions.now_iso
     agg_id, pool_command = _pool_command(case, settled, close, paid.payment_sats, after)
     metadata = case.metadata
     if paid.shortfall_sats:
         metadata = {**(metadata or {}), "shortfall_sats": str(paid.shortfall_sats)}
-    command = close.command or SettleOnLimit(numbered, case.tick_meta(), case.price)
+    command = close.command or _settle_on_limit(case, settled, after)
     seq = case.state.trader_log_sequence + 1
     subject = Subject(settled.uuid, settled.account_id, close.record_type, _request_id(position, close))
     report = answers.succeeded if close.command is not None else answers.done
@@ -121,6 +119,12 @@ def _settled(  # one settlement's parts
         pool_event(case, after),
         report(case, subject, OrderStatus.SETTLED, outcome.tx_hash),
     ]
+
+
+def _settle_on_limit(case: Case, settled: TraderOrder, after: LendPool) -> SettleOnLimit:
+    numbered = settled.copy()
+    numbered.exit_nonce = after.nonce
+    return SettleOnLimit(numbered, case.tick_meta(), case.price)
 
 
 def _request_id(position: Position, close: Close) -> str:
@@ -175,7 +179,16 @@ def batch_event(
     pool = case.state.pool
     pending = PoolBatchOrder(0, 1, payment_sats, [command])
     seq = pool.log_sequence + 1
-    waiting = replace(pool, pending_orders=pending, log_sequence=seq)
+    waiting = LendPool(
+        pool.sequence,
+        pool.nonce,
+        pool.total_pool_share,
+        pool.total_locked_value_sats,
+        pending,
+        seq,
+        pool.last_snapshot_id,
+        pool.last_output_state,
+    )
     return PoolUpdate(command, waiting, seq, agg_id, metadata)
 
 

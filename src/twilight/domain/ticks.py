@@ -6,7 +6,7 @@ handled by the first.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from twilight.domain import risk
 from twilight.domain.closing import fee_when_fired
@@ -20,7 +20,7 @@ from twilight.domain.events import (
     SortedSetDBUpdate,
 )
 from twilight.domain.evolve import liquidation_set, open_set
-from twilight.domain.inputs import Tick, gating_status
+from twilight.domain.inputs import Conditions, Tick, gating_status
 from twilight.domain.legs import Scores, Trigger, removal_event
 from twilight.domain.liquidation import is_liquidated, liquidate, liquidation_put_back
 from twilight.domain.numbers import round_half_away, score
@@ -51,7 +51,7 @@ def on_tick(case: Case, tick: Tick) -> Iterator[list[Event]]:
     if status not in TRADABLE or case.state.switches.pause_price_feed or price < 1:
         return
     now = case.conditions.now_iso
-    case.conditions = replace(case.conditions, feed_status=status)
+    case.conditions = Conditions(case.conditions.now_ns, status, case.conditions.feed_age_ms)
     yield [CurrentPriceUpdate(float(price), now, "insert_CurrentPrice", _tick_metadata(tick))]
     yield from check_liquidations(case)
     yield from check_closes(case)

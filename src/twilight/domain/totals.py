@@ -9,7 +9,7 @@ from twilight.domain.events import (
     RiskEngineUpdate,
     SizeAction,
 )
-from twilight.domain.numbers import is_whole, round_half_away
+from twilight.domain.numbers import round_half_away
 from twilight.domain.orders import Side, TraderOrder
 from twilight.domain.pool import PositionSizeLog, RiskState
 from twilight.domain.state import State
@@ -29,14 +29,15 @@ AGGREGATES = {
 
 def value_of(order: TraderOrder) -> int:
     """Return the order's entry value, whole sats."""
-    return round_half_away(order.initial_margin_sats * order.leverage)
+    value = order.initial_margin_sats * order.leverage
+    whole = int(value)
+    return whole if whole == value else round_half_away(value)
 
 
 def size_of(order: TraderOrder) -> int:
     """Return the order's size as the exact product of two whole numbers (R19)."""
-    if is_whole(order.entry_price):
-        return value_of(order) * int(order.entry_price)
-    return round_half_away(order.position_size)
+    dollars = int(order.entry_price)
+    return value_of(order) * dollars if dollars == order.entry_price else round_half_away(order.position_size)
 
 
 def risk_state(state: State) -> RiskState:

@@ -59,17 +59,18 @@ def prepare(settings: ArchiverSettings) -> None:
     ensure(settings.broker, [TopicSpec(topic) for topic in settings.streams.values()])
     topic = settings.core_event_log
     if not settings.allow_compacted and cleanup_policy(settings.broker, topic) != "delete":
-        raise SettingsError(
-            [
-                f"{topic} is compacted: set its cleanup.policy to delete, or ALLOW_COMPACTED=true to archive what is left"
-            ],
-        )
+        remedy = "set its cleanup.policy to delete, or ALLOW_COMPACTED=true to archive what is left"
+        raise SettingsError([f"{topic} is compacted: {remedy}"])
 
 
 def _sink(settings: ArchiverSettings, stream: str, topic: str, health: Health) -> Sink:
     def open_log(position: int | None) -> LogReader:
-        start = "earliest" if position is None else position
-        return LogReader(settings.broker, topic, start=start, group=settings.archiver_kafka_group)
+        return LogReader(
+            settings.broker,
+            topic,
+            start="earliest" if position is None else position,
+            group=settings.archiver_kafka_group,
+        )
 
     return Sink(
         stream,

@@ -29,7 +29,7 @@ class ArchiverSettings(Settings):
     """`host:port` of line protocol over TCP, for installations that want the seed's own lines too."""
     questdb_kafka_group: str = "Archiver_QuestDB"
     questdb_close_price: Literal["settlement", "entry"] = "settlement"
-    """The price of a close on the seed's lines: where it was settled, or, as the seed wrote it, where it was entered."""
+    """The price of a close on the seed's lines: that of the settlement, or, as the seed wrote it, of the entry."""
     questdb_table_prefix: str = Field(default="", pattern="^[a-z0-9_]*$")
 
     @property

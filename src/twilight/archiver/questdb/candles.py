@@ -1,9 +1,10 @@
 """Candles from QuestDB: OHLC sampled from prices, volumes from trades (storage specification 7.5, decisions S11)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from twilight.archiver.questdb.tables import Connection, Names
+from twilight.archiver.questdb.client import QuestDBClient
+from twilight.archiver.questdb.schema import Tables
 
 RESOLUTIONS = ("1m", "5m", "15m", "30m", "1h", "4h", "8h", "12h", "1d")
 
@@ -19,16 +20,14 @@ class SampledCandle:
     close: float
     ticks: int
     trades: int
-    buy_volume: float
     sell_volume: float
+    buy_volume: float
+    btc_volume: float
+    usd_volume: float
 
 
 def sampled(
-    connection: Connection,
-    names: Names,
-    resolution: str,
-    since: datetime,
-    until: datetime,
+    client: QuestDBClient, tables: Tables, resolution: str, since: datetime, until: datetime
 ) -> list[SampledCandle]:
     """Return the candles of a time range, ascending, aligned to the UTC calendar.
 
@@ -37,18 +36,23 @@ def sampled(
     """
     if resolution not in RESOLUTIONS:
         raise ValueError(f"resolution must be one of {', '.join(RESOLUTIONS)}, was {resolution!r}")
-    bounds = (since.isoformat(), until.isoformat())
-    prices = connection.execute(
+    span = f"timestamp >= '{_text(since)}' AND timestamp < '{_text(until)}'"
+    sample = f"SAMPLE BY {resolution} ALIGN TO CALENDAR"
+    prices = client.rows(
         "SELECT timestamp, first(price), max(price), min(price), last(price), count()"  # noqa: S608 - our own names
-        f" FROM '{names.prices}' WHERE timestamp >= %s AND timestamp < %s"
-        f" SAMPLE BY {resolution} ALIGN TO CALENDAR",
-        bounds,
-    ).fetchall()
-    trades = connection.execute(
-        "SELECT timestamp, count(), sum(CASE WHEN side = 1 THEN amount ELSE 0.0 END),"  # noqa: S608 - our own names
-        f" sum(CASE WHEN side = 0 THEN amount ELSE 0.0 END) FROM '{names.trades}'"
-        f" WHERE timestamp >= %s AND timestamp < %s SAMPLE BY {resolution} ALIGN TO CALENDAR",
-        bounds,
-    ).fetchall()
-    volumes = {row[0]: row[1:] for row in trades}
-    return [SampledCandle(*row, *volumes.get(row[0], (0, 0.0, 0.0))) for row in prices]  # type: ignore[arg-type]
+        f" FROM '{tables.prices}' WHERE {span} {sample}"
+    )
+    trades = client.rows(
+        "SELECT timestamp, count(), sum(CASE WHEN side = 0 THEN amount ELSE 0.0 END),"  # noqa: S608 - our own names
+        " sum(CASE WHEN side = 1 THEN amount ELSE 0.0 END), sum(amount / price) / 1e8, sum(amount) / 1e8"
+        f" FROM '{tables.trades}' WHERE {span} {sample}"
+    )
+    volumes = {start: row for start, *row in trades}
+    return [
+        SampledCandle(datetime.fromisoformat(start), *row, *volumes.get(start, (0, 0.0, 0.0, 0.0, 0.0)))
+        for start, *row in prices
+    ]
+
+
+def _text(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"

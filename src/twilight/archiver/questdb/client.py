@@ -38,7 +38,8 @@ class QuestDBClient:
             answer = self._http.get("/exec", params={"query": query})
         except httpx.HTTPError as error:
             raise Unavailable(f"QuestDB at {self.url} does not answer: {error}") from error
-        return self._whole(answer, query).get("dataset", [])
+        rows: list[list[Any]] = self._whole(answer, query).get("dataset", [])
+        return rows
 
     def stream(self, query: str) -> Iterator[list[str]]:
         """Yield the rows of a large query as text, without its head.

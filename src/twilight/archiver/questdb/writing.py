@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from prometheus_client import Counter
-from questdb import QuestDBError, QuestDBErrorCode, Sender, SenderTransaction, TimestampMicros
+from questdb import QuestDBError, QuestDBErrorCode, Sender, SenderTransaction, TimestampNanos
 
 from twilight.archiver.questdb.client import QuestDBClient
 from twilight.archiver.questdb.rows import PriceRow
@@ -16,7 +16,6 @@ from twilight.archiver.trades import OrderTrade
 from twilight.ops import logs
 from twilight.ops.errors import Unavailable
 
-NS_PER_US = 1_000
 RETRY_MS = 2_000
 _REFUSED_ROWS = Counter("archiver_questdb_refused_rows_total", "Rows that QuestDB would not take, left out", ["table"])
 _ROWS = Counter("archiver_questdb_rows_total", "Rows acknowledged by QuestDB", ["table"])
@@ -27,7 +26,7 @@ Row = TypeVar("Row")
 
 def _add_price(transaction: SenderTransaction, row: PriceRow) -> None:
     ts_ns, price, seq = row
-    transaction.row(columns={"price": price, "seq": seq}, at=TimestampMicros(ts_ns // NS_PER_US))
+    transaction.row(columns={"price": price, "seq": seq}, at=TimestampNanos(ts_ns))
 
 
 def _add_trade(transaction: SenderTransaction, trade: OrderTrade) -> None:
@@ -40,7 +39,7 @@ def _add_trade(transaction: SenderTransaction, trade: OrderTrade) -> None:
             "order_id": trade.order_uuid,
             "seq": trade.offset,
         },
-        at=TimestampMicros(trade.ts_ns // NS_PER_US),
+        at=TimestampNanos(trade.ts_ns),
     )
 
 
@@ -93,7 +92,7 @@ class RowWriter:
             self._sender = Sender.from_conf(
                 f"http::addr={self._client.address};auto_flush=off;protocol_version=2;retry_timeout={RETRY_MS};"
             )
-            self._sender.establish()
+            self._sender.establish()  # type: ignore[no-untyped-call]
         return self._sender
 
     def close(self) -> None:

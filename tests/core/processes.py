@@ -121,6 +121,16 @@ class CoreProcess:
     def until_role(self, role: str, timeout_s: float = 30) -> None:
         until(lambda: self.readiness().get("role") == role, f"the core is {role}", timeout_s)
 
+    def until_serving(self, timeout_s: float = 30) -> None:
+        """Return when the core leads and reads its order queues."""
+
+        def serves() -> bool:
+            found = self.readiness()
+            checks = {name: text for name, text in found.get("checks", {}).items() if name.startswith("queue ")}
+            return found.get("role") == "leader" and bool(checks) and set(checks.values()) == {"ok"}
+
+        until(serves, "the core serves", timeout_s)
+
     def admin(self, method: str, params: object = None, token: str = "secret") -> dict[str, Any]:
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
         request = urllib.request.Request(

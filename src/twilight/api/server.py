@@ -21,7 +21,7 @@ from twilight.api.methods import ORDER_METHODS, PUBLIC_METHODS, SOCKET_METHODS
 from twilight.api.metrics import LOG_POSITION, LOG_UNREADABLE, ORDER_BATCH, CallMeter
 from twilight.api.openrpc import add_discovery
 from twilight.api.orders.intake import Intake
-from twilight.api.orders.queue import ACK_TIMEOUT_S, AckQueue
+from twilight.api.orders.queue import AckQueue
 from twilight.api.orders.view import LatestOrders
 from twilight.api.registry import Registry
 from twilight.api.settings import ApiSettings
@@ -41,6 +41,7 @@ from twilight.ops.settings import host_port
 DRAIN_S = 8.0
 RETRY_S = 1.0
 CHECK_S = 1.0
+GRACE_S = 0.5  # for the producer to report what it gave up at the end of its own time
 
 _log = logs.get("twilight.api.server")
 
@@ -81,13 +82,12 @@ class Api:
         self.health = Health()
         self.hub = Hub()
         self.database = Database(settings.database_url, connections_max=settings.database_connections_max)
-        delivery_ms = int(ACK_TIMEOUT_S * 1_000)
-        self.queue = AckQueue(
-            Producer(settings.broker, delivery_timeout_ms=delivery_ms), ack_timeout_s=ACK_TIMEOUT_S + 0.5
-        )
+        delivery_ms = int(settings.order_ack_timeout_s * 1_000)
+        producer = Producer(settings.broker, delivery_timeout_ms=delivery_ms)
+        self.queue = AckQueue(producer, ack_timeout_s=settings.order_ack_timeout_s + GRACE_S)
         self.queue.observe = ORDER_BATCH.observe
         self.tail: Tail | None = None
-        orders = LatestOrders(self.hub.orders, self.database, self._end_offset)
+        orders = LatestOrders(self.hub.orders, self.database, self._end_offset, settings.view_catch_up_s)
         intake = Intake(
             self.queue,
             orders,
@@ -170,13 +170,13 @@ class Api:
 async def serve(settings: ApiSettings, stop: Stop, *, started: Callable[[list[int]], None] | None = None) -> None:
     """Serve until asked to stop; ``started`` hears the ports, the main one first."""
     cores = Cores.build()
-    further = {
-        settings.public_rpc: cores.public,
-        settings.ws_listen_addr: cores.sockets,
-        settings.order_rpc: cores.orders,
-    }
-    further.pop("", None)
-    listeners = bind((settings.api_addr, *further))
+    old_ports = (
+        (settings.public_rpc, cores.public),
+        (settings.ws_listen_addr, cores.sockets),
+        (settings.order_rpc, cores.orders),
+    )
+    further = [(address, core) for address, core in old_ports if address]
+    listeners = bind([settings.api_addr, *(address for address, _ in further)])
     api = Api(settings)
     await api.prepare_topics()
     await api.database.open()
@@ -184,7 +184,7 @@ async def serve(settings: ApiSettings, stop: Stop, *, started: Callable[[list[in
         api.services,
         cores.paths(),
         api.health,
-        dict(zip(listeners.ports[1:], further.values(), strict=True)),
+        dict(zip(listeners.ports[1:], (core for _, core in further), strict=True)),
         Cors(settings.origins),
         HttpLimits(connections_max=settings.connections_max),
         listeners.connections,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from twilight.ops.settings import Settings
 
@@ -24,11 +24,13 @@ class ApiSettings(Settings):
     rpc_client_request: str = "CLIENT-REQUEST"
     rpc_client_failed_request: str = "CLIENT-FAILED-REQUEST"
 
+    order_ack_timeout_s: PositiveFloat = 1.0
     order_verify: Literal["signature", "none"] = "signature"
     cors_origins: str = "*"
     connections_max: PositiveInt = 10_000
     database_connections_max: PositiveInt = 10
     resume_records: PositiveInt = 20_000
+    view_catch_up_s: NonNegativeFloat = 1.0
 
     risk_max_oi_mult: NonNegativeFloat = 4.0
     risk_max_net_mult: NonNegativeFloat = 0.8

@@ -73,6 +73,7 @@ class LatestOrders:
     view: OrderView
     database: Database
     end_offset: Callable[[], Awaitable[int]]
+    catch_up_s: float = CATCH_UP_S
 
     async def find(self, uuid: str, *, lend: bool) -> OrderState | None:
         """Return the latest state of the order, None if there is no such order.
@@ -84,7 +85,7 @@ class LatestOrders:
         if found is not None:
             return self.view.get(uuid) or found
         try:
-            async with asyncio.timeout(CATCH_UP_S):
+            async with asyncio.timeout(self.catch_up_s):
                 await self.view.passed(await self.end_offset())
         except (TimeoutError, Unavailable):
             raise CallFailed("Could not send order the order's state is not known yet", reason="VIEW_BEHIND") from None

@@ -42,7 +42,7 @@ async def playing(floor: Floor, wait_for: WaitFor = WaitFor.NONE) -> AsyncIterat
 @asynccontextmanager
 async def subscribed(hub: Hub, name: str) -> AsyncIterator[ClientConnection]:
     adapter = ADAPTERS[name]
-    async with connect(hub.urls[name]) as socket:
+    async with connect(hub.urls[name], close_timeout=0.2) as socket:
         for message in adapter.subscribe(hub.urls[name], [adapter.symbol, *adapter.conversion.values()]):
             await socket.send(message)
         yield socket
@@ -228,6 +228,35 @@ def test_a_recording_may_end_the_servers(tmp_path: Path) -> None:
     path.write_text('{"t":5,"v":"kraken","raw":"a"}\n')
     options = Options(replay=path, wait_for=WaitFor.NONE, at_end=AtEnd.EXIT)
     serve_until(options, lambda: False)
+
+
+def test_a_recording_may_begin_again_and_cuts_all_links_then(tmp_path: Path) -> None:
+    path, ports = tmp_path / "frames.jsonl", tmp_path / "ports.json"
+    path.write_text('{"t":5,"v":"gemini","raw":"a"}\n')
+    options = Options(replay=path, wait_for=WaitFor.ANY, at_end=AtEnd.LOOP, ports_file=ports)
+
+    async def main() -> None:
+        serving = asyncio.ensure_future(serve_venues(options, Never(), str, Health()))
+        await until(ports.exists)
+        url = msgspec.json.decode(ports.read_bytes())["gemini"]
+        for _ in range(2):
+            assert "a" in await _until_cut(url)
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+
+    run(main)
+
+
+async def _until_cut(url: str) -> list[str | bytes]:
+    """Subscribe to gemini and return all frames until the link breaks."""
+    frames: list[str | bytes] = []
+    async with connect(url) as socket:
+        await socket.send(ADAPTERS["gemini"].subscribe(url, ["btcusd"])[0])
+        with suppress(ConnectionClosed):
+            while True:
+                frames.append(await socket.recv())
+    return frames
 
 
 def test_a_quote_fault_in_a_replay_scenario_stops_the_start(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC110 - tests ask a server until it is as far
 """The whole process on the real Kafka and PostgreSQL."""
 
 import asyncio

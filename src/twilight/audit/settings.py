@@ -1,0 +1,29 @@
+"""Where everything is that the audit looks at."""
+
+from pydantic import Field
+
+from twilight.core.queues import QueueSpec, parse_queues
+from twilight.ops.settings import Settings
+
+
+class AuditSettings(Settings):
+    """One audit. Each field is the environment variable of the same name in upper case."""
+
+    broker: str = "localhost:9092"
+    core_event_log: str = "CoreEventLogTopic"
+    rpc_client_request: str = "CLIENT-REQUEST"
+    order_queues: str = ""
+    database_url: str
+    questdb_url: str = ""
+    questdb_table_prefix: str = Field(default="", pattern="^[a-z0-9_]*$")
+    core_ops_url: str = ""
+    """The core's operations server, as in `http://127.0.0.1:9101`; empty when the core is down on purpose."""
+    audit_wait_s: float = Field(default=60.0, ge=0)
+    """How long the archiver, QuestDB and the core may take to come to where the log ended when the audit began."""
+
+    @property
+    def queues(self) -> tuple[QueueSpec, ...]:
+        """Return the order queues, by default the one of the seed."""
+        return parse_queues(self.order_queues) or (
+            QueueSpec(self.rpc_client_request, self.broker, self.rpc_client_request),
+        )

@@ -105,6 +105,7 @@ def test_an_hour_of_trading_opens_closes_cancels_and_sets_triggers(tmp_path: Pat
     assert len(desk.book.live) <= strategy.PLAYER_ORDERS_MAX
     ends = {line["status"] for line in desk.diary.lines if line.get("stage") == "done"}
     assert ends == {"SETTLED", "CANCELLED"}
+    assert any(str(action).startswith("close at") for action in asked)
 
 
 def test_an_account_is_never_used_twice(tmp_path: Path, exchange: Exchange) -> None:

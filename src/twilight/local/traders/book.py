@@ -46,6 +46,7 @@ class Order(msgspec.Struct, kw_only=True):
     since_s: float = 0.0
     touched_s: float = 0.0
     has_triggers: bool = False
+    has_close_limit: bool = False
     seen_id: int = -1
 
     @property

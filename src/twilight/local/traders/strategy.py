@@ -122,7 +122,7 @@ def _tend(rng: random.Random, now_s: float, order: Order, market: Market) -> Int
         return None
     if _due(rng, now_s, order, HOLD_S):
         # A close limit that was not reached is not asked for twice.
-        at_limit = order.touched_s <= order.since_s and rng.random() < CLOSE_LIMIT_CHANCE
+        at_limit = not order.has_close_limit and rng.random() < CLOSE_LIMIT_CHANCE
         return Close(order, _away(rng, market.price, rng.choice((-1, 1)), LIMIT_BPS) if at_limit else None)
     if not order.has_triggers and rng.random() < TRIGGER_CHANCE:
         low, high = (_away(rng, market.price, sign, TRIGGER_BPS) for sign in (-1, 1))

@@ -129,6 +129,7 @@ class Trader:
                 await self._ask("cancel", order, messages.cancel_trader_order(self._own(order), order.order_id))
             case strategy.Close(order, limit):
                 own, memo = self._own(order), _memo(order)
+                order.has_close_limit = limit is not None
                 message = messages.execute_trader_order(own, order.order_id, memo, limit_price=limit)
                 await self._ask("close" if limit is None else f"close at {limit}", order, message)
             case strategy.SetTriggers():

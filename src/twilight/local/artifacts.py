@@ -7,8 +7,8 @@ folder, so a second start fetches nothing and needs no network.
 import fcntl
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from jgo.maven import Dependency, MavenContext, PythonResolver
 
 from twilight.ops.errors import Corrupt, SettingsError, Unavailable
 
+FETCHES_AT_ONCE = 4
 SERVICES = Path(__file__).resolve().parents[3] / "services"
 
 Progress = Callable[[str, int, int], None]
@@ -36,6 +37,11 @@ class Pinned:
     def file_name(self) -> str:
         """Return the archive's file name."""
         return f"{self.artifact}-{self.version}.jar"
+
+    @property
+    def label(self) -> str:
+        """Return the archive's coordinates."""
+        return f"{self.group}:{self.artifact}:{self.version}"
 
 
 def read_lock(name: str) -> list[Pinned]:
@@ -70,12 +76,12 @@ def fetch(name: str, cache: Path, progress: Progress) -> Path:
     folder = cache / name / _fingerprint(pinned)
     with _locked(cache / f"{name}.lock"):
         folder.mkdir(parents=True, exist_ok=True)
+        missing = [archive for archive in pinned if not (folder / archive.file_name).exists()]
         context = MavenContext(repo_cache=cache / "maven", resolver=PythonResolver())
-        for count, archive in enumerate(pinned, start=1):
-            target = folder / archive.file_name
-            if not target.exists():
-                _fetch_one(context, archive, target)
-            progress(name, count, len(pinned))
+        with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
+            fetched = pool.map(lambda archive: _fetch_one(context, archive, folder / archive.file_name), missing)
+            for count, _ in enumerate(fetched, start=len(pinned) - len(missing) + 1):
+                progress(name, count, len(pinned))
     return folder
 
 
@@ -84,23 +90,26 @@ def _fingerprint(pinned: list[Pinned]) -> str:
 
 
 def _fetch_one(context: MavenContext, archive: Pinned, target: Path) -> None:
-    label = f"{archive.group}:{archive.artifact}:{archive.version}"
+    """Fetch one archive; what an earlier, interrupted fetch left behind is thrown away and fetched once more."""
+    digest = ""
+    for _ in range(2):
+        found = _resolve(context, archive)
+        digest = hashlib.sha256(found.read_bytes()).hexdigest()
+        if digest == archive.sha256:
+            found.replace(target)
+            return
+        found.unlink()
+    raise Corrupt(f"{archive.label}: expected SHA-256 {archive.sha256}, found {digest}: do not use it, ask why")
+
+
+def _resolve(context: MavenContext, archive: Pinned) -> Path:
     component = context.project(archive.group, archive.artifact).at_version(archive.version)
     try:
-        found = component.artifact().resolve()
-        partial = target.with_suffix(".part")
-        shutil.copyfile(found, partial)
+        return Path(component.artifact().resolve())
     except OSError as error:
-        raise Unavailable(f"cannot fetch {label}: {error.strerror or error}") from error
+        raise Unavailable(f"cannot fetch {archive.label}: {error.strerror or error}") from error
     except RuntimeError as error:
-        raise Unavailable(f"cannot fetch {label}: {error}") from error
-    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-    if digest != archive.sha256:
-        partial.unlink()
-        raise Corrupt(
-            f"{label}: expected SHA-256 {archive.sha256}, found {digest}: delete the download folder, try again"
-        )
-    partial.rename(target)
+        raise Unavailable(f"cannot fetch {archive.label}: {error}") from error
 
 
 @contextmanager

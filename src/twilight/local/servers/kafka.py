@@ -7,7 +7,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from twilight.local.servers.process import LOOPBACK, Process, java
+from twilight.local.servers.process import LOOPBACK, Process, Server, java
 from twilight.ops.errors import Unavailable
 
 START_TIMEOUT_S = 60.0
@@ -42,17 +42,16 @@ log.retention.ms=-1
 """
 
 
-class Kafka:
+class Kafka(Server):
     """A Kafka node whose data lives in `folder`; `jars` is the folder of its archives."""
 
-    name = "kafka"
-
-    def __init__(self, jars: Path, folder: Path, port: int, controller_port: int) -> None:
+    def __init__(self, jars: Path, folder: Path, port: int, controller_port: int, *, log: Path | None = None) -> None:
         self._jars = jars
         self._folder = folder
         self._ports = (port, controller_port)
         self.brokers = f"{LOOPBACK}:{port}"
-        self._process = Process(self.name, self._java("kafka.Kafka", str(self._config)), folder / "kafka.log")
+        command = self._java("kafka.Kafka", str(self._config))
+        super().__init__("kafka", Process("kafka", command, log or folder / "kafka.log"))
 
     @property
     def _config(self) -> Path:
@@ -79,8 +78,8 @@ class Kafka:
         )
         if not (self._data / "meta.properties").exists():
             self._format()
-        self._process.start()
-        self._process.wait_until(self._answers, START_TIMEOUT_S)
+        self.process.start()
+        self.process.wait_until(self._answers, START_TIMEOUT_S)
 
     def _format(self) -> None:
         tool = "kafka.tools.StorageTool"
@@ -105,16 +104,3 @@ class Kafka:
             return bool(admin.list_topics(timeout=1.0).brokers)
         except KafkaException:
             return False
-
-    def stop(self) -> None:
-        """End the node cleanly."""
-        self._process.stop()
-
-    def is_running(self) -> bool:
-        """Return whether its process is alive."""
-        return self._process.is_running()
-
-    @property
-    def pid(self) -> int | None:
-        """Return its process id while it runs."""
-        return self._process.pid

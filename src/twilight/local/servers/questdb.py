@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from twilight.local.servers.process import LOOPBACK, Process, answers, java
+from twilight.local.servers.process import LOOPBACK, Process, Server, answers, java
 
 START_TIMEOUT_S = 60.0
 USER = "quest"
@@ -21,18 +21,18 @@ metrics.enabled=false
 """
 
 
-class QuestDB:
+class QuestDB(Server):
     """A QuestDB whose data lives in `folder`; `jars` is the folder of its archive."""
 
-    name = "questdb"
-
-    def __init__(self, jars: Path, folder: Path, http_port: int, pg_port: int, line_port: int) -> None:
+    def __init__(
+        self, jars: Path, folder: Path, http_port: int, pg_port: int, line_port: int, *, log: Path | None = None
+    ) -> None:
         self._folder = folder
         self._ports = {"http": http_port, "pg": pg_port, "line": line_port}
         self.http_url = f"http://{LOOPBACK}:{http_port}"
         self.pg_url = f"postgresql://{USER}:{PASSWORD}@{LOOPBACK}:{pg_port}/qdb"
         self.line_address = f"{LOOPBACK}:{line_port}"
-        self._process = Process(self.name, self._command(jars), folder / "questdb.log")
+        super().__init__("questdb", Process("questdb", self._command(jars), log or folder / "questdb.log"))
 
     def _command(self, jars: Path) -> list[str]:
         jar = next(jars.glob("questdb-*.jar"))
@@ -51,18 +51,5 @@ class QuestDB:
         config = self._folder / "conf" / "server.conf"
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text(_CONFIG.format(host=LOOPBACK, user=USER, password=PASSWORD, **self._ports))
-        self._process.start()
-        self._process.wait_until(lambda: all(answers(port) for port in self._ports.values()), START_TIMEOUT_S)
-
-    def stop(self) -> None:
-        """End it cleanly."""
-        self._process.stop()
-
-    def is_running(self) -> bool:
-        """Return whether its process is alive."""
-        return self._process.is_running()
-
-    @property
-    def pid(self) -> int | None:
-        """Return its process id while it runs."""
-        return self._process.pid
+        self.process.start()
+        self.process.wait_until(lambda: all(answers(port) for port in self._ports.values()), START_TIMEOUT_S)

@@ -1,0 +1,133 @@
+"""`twilight up` in the foreground: check, fetch, start, show, stop."""
+
+import asyncio
+import shutil
+import signal
+from pathlib import Path
+
+from twilight.local import artifacts, leftovers
+from twilight.local.console import Screen
+from twilight.local.files import FileLock, read_json, write_json
+from twilight.local.layout import Layout
+from twilight.local.observer import Observer
+from twilight.local.plan import Plan, Source, Wanted
+from twilight.local.ports import api_address, assign
+from twilight.local.probe import Probe
+from twilight.local.settings import UpSettings
+from twilight.local.status import Status
+from twilight.local.supervisor import Supervisor
+from twilight.ops.errors import SettingsError
+
+SHOW_S = 1.0
+FREE_BYTES_MIN = 1024**3
+MIB = 1024**2
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def up(settings: UpSettings, source: Source, recording: Path | None, traders: int, screen: Screen) -> None:
+    """Run the exchange until a signal says stop; returns when everything has ended.
+
+    Raises:
+        TwilightError: it cannot run; the message says what to do.
+    """
+    layout = Layout(settings.data_dir)
+    lock = _locked(layout)
+    try:
+        leftovers.end(layout, screen.say)
+        plan = Plan(_wanted(settings, layout, source, recording, traders, screen))
+        asyncio.run(_run(plan, layout, source, screen))
+    finally:
+        screen.close()
+        lock.close()
+
+
+def check_source(source: Source, recording: Path | None) -> None:
+    """Return when the market data can be had.
+
+    Raises:
+        SettingsError: a replay without a readable recording, or a recording without a replay.
+    """
+    if source is Source.REPLAY and (recording is None or not recording.is_file()):
+        found = "none was named" if recording is None else f"{recording} is no file"
+        raise SettingsError([f"--market replay needs a recording of frames, {found}: --market replay FILE"])
+    if source is not Source.REPLAY and recording is not None:
+        raise SettingsError([f"{recording}: only --market replay takes a file"])
+
+
+def _locked(layout: Layout) -> FileLock:
+    lock = FileLock(layout.lock)
+    if not lock.take():
+        status = read_json(layout.status, Status)
+        who = f", pid {status.pid}" if status else ""
+        raise SettingsError([f"{layout.root} is in use by another twilight up{who}: `twilight down` ends it"])
+    return lock
+
+
+def _wanted(
+    settings: UpSettings, layout: Layout, source: Source, recording: Path | None, traders: int, screen: Screen
+) -> Wanted:
+    _check_disk(layout)
+    address = api_address(settings.api_addr)
+    jars = {name: artifacts.fetch(name, settings.downloads, screen.progress) for name in _own_java(settings)}
+    ports = assign(read_json(layout.ports, dict[str, int]) or {})
+    write_json(layout.ports, ports)
+    layout.venue_urls.unlink(missing_ok=True)
+    return Wanted(
+        settings=settings.model_copy(update={"api_addr": address}),
+        layout=layout,
+        source=source,
+        recording=recording,
+        traders=traders,
+        lenders=int(traders > 0),
+        ports=ports,
+        jars=jars,
+    )
+
+
+def _own_java(settings: UpSettings) -> list[str]:
+    """Return the servers whose archives we need."""
+    return [name for name, url in {"kafka": settings.broker, "questdb": settings.questdb_url}.items() if not url]
+
+
+def _check_disk(layout: Layout) -> None:
+    free = shutil.disk_usage(layout.root).free
+    if free < FREE_BYTES_MIN:
+        need = f"{free // MIB} MiB are free, {FREE_BYTES_MIN // MIB} are needed"
+        raise SettingsError([f"disk full: of {layout.root} {need}: free some or name another folder with --data"])
+
+
+async def _run(plan: Plan, layout: Layout, source: Source, screen: Screen) -> None:
+    probe = Probe()
+    supervisor = Supervisor(plan.parts, probe)
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, supervisor.stop)
+    observer = Observer(supervisor, probe, source.value, layout.root, plan.addresses)
+    write_json(layout.status, observer.status("starting"))
+    running = asyncio.create_task(supervisor.run())
+    try:
+        await _show(running, plan, observer, layout, screen)
+        await running
+    finally:
+        write_json(layout.status, observer.status("stopped"))
+        await probe.close()
+    screen.say("stopped; everything is kept, `twilight up` goes on with it")
+
+
+async def _show(running: asyncio.Task[None], plan: Plan, observer: Observer, layout: Layout, screen: Screen) -> None:
+    """Show and write the status every second while the supervisor runs."""
+    were_shown = False
+    while not running.done():
+        status = await observer.look()
+        if status.is_ready and not were_shown:
+            _say_addresses(plan, screen)
+            were_shown = True
+        status.addresses = plan.addresses
+        write_json(layout.status, status)
+        screen.show(status)
+        await asyncio.wait([running], timeout=SHOW_S)
+
+
+def _say_addresses(plan: Plan, screen: Screen) -> None:
+    screen.say("the exchange is ready; Ctrl-C stops it")
+    for name, address in plan.addresses.items():
+        screen.say(f"  {name:10} {address}")

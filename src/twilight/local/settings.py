@@ -1,0 +1,33 @@
+"""What `twilight up` is told by its environment; options of the command override it."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from twilight.ops.settings import Settings
+
+API_PORT = 8088
+QUESTDB_HTTP_PORT = 9000
+
+
+class UpSettings(Settings):
+    """Each field is the environment variable of the same name in upper case; an empty address means: start our own."""
+
+    data_dir: Path = Path("data")
+    twilight_downloads: Path | None = None
+    api_addr: str = f"127.0.0.1:{API_PORT}"
+    broker: str = ""
+    database_url: str = ""
+    questdb_url: str = ""
+    questdb_http_url: str = ""
+
+    @property
+    def downloads(self) -> Path:
+        """Where the servers' archives are kept."""
+        return self.twilight_downloads or self.data_dir / "downloads"
+
+    @property
+    def questdb_http(self) -> str:
+        """Where a QuestDB that is already there is written to: its usual HTTP port unless named."""
+        if self.questdb_http_url or not self.questdb_url:
+            return self.questdb_http_url
+        return f"http://{urlsplit(self.questdb_url).hostname}:{QUESTDB_HTTP_PORT}"

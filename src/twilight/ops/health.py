@@ -57,7 +57,7 @@ class Health:
     def as_dict(self) -> dict[str, object]:
         """Return the body of `/readyz`."""
         status = "ok" if self.ready() else "unavailable"
-        return {"status": status, "checks": {c.name: c.text() for c in self.checks.values()}, **self.extra}
+        return {**self.extra, "status": status, "checks": {c.name: c.text() for c in self.checks.values()}}
 
 
 @dataclass(frozen=True, slots=True)

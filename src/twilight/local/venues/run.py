@@ -149,7 +149,7 @@ async def _note(hub: Hub, stage: Stage, options: Options, tell: Callable[[str], 
     told = ""
     while True:
         status = hub.status()
-        health.extra["status"] = status
+        health.extra["market"] = status
         health.check("market").ok(status.state)
         if options.status_file is not None:
             write_json(options.status_file, status)

@@ -3,14 +3,14 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from tests.core.processes import CoreProcess, running, until
 from tests.core.traffic import Traffic, answers, assert_each_command_was_answered_once, whole_log
+
 from twilight.bus import LogReader, Producer, TopicSpec, ensure
 from twilight.core.replay import LogSettings, from_kafka, replay
 
@@ -75,9 +75,7 @@ def assert_nothing_lost_and_nothing_doubled(core: CoreProcess, environment: dict
     assert_each_command_was_answered_once(sent, log, environment["RPC_CLIENT_REQUEST"])
 
 
-def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_twenty_kills_under_load_lose_nothing_and_double_nothing(environment: dict[str, str], tmp_path: Path) -> None:
     moments = random.Random(7)
     environment["SNAPSHOT_INTERVAL_S"] = "3"
     with running(environment, tmp_path / "core.log") as core:

@@ -76,7 +76,16 @@ class Traffic:
     def next(self) -> bytes:
         """Return the next record's value."""
         made = self._random.choices(
-            (self._open, self._limit, self._close, self._close_limit, self._cancel, self._deposit, self._repeat, self._junk),
+            (
+                self._open,
+                self._limit,
+                self._close,
+                self._close_limit,
+                self._cancel,
+                self._deposit,
+                self._repeat,
+                self._junk,
+            ),
             (40, 15, 15, 8, 5, 7, 5, 5),
         )[0]()
         self.sent.append(made)

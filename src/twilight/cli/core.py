@@ -5,7 +5,7 @@ import gzip
 import json
 import pstats
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Annotated, TypeVar, cast
 
@@ -28,10 +28,10 @@ def core() -> None:
 @app.command()
 def run() -> None:
     """Run one core; everything it needs is told by the environment."""
-    from twilight.core.server import serve  # noqa: PLC0415 - a command loads what it uses
-    from twilight.core.settings import CoreSettings  # noqa: PLC0415
-    from twilight.ops import lifecycle, logs  # noqa: PLC0415
-    from twilight.ops.settings import load  # noqa: PLC0415
+    from twilight.core.server import serve
+    from twilight.core.settings import CoreSettings
+    from twilight.ops import lifecycle, logs
+    from twilight.ops.settings import load
 
     settings = _or_exit(lambda: load(CoreSettings))
     logs.configure("core", settings.log_level)
@@ -41,8 +41,8 @@ def run() -> None:
 @app.command("hash")
 def hash_(until: Until = None, *, as_json: AsJson = False) -> None:
     """Fold the event log of Kafka (BROKER, CORE_EVENT_LOG) and print the state hash and the offset it holds at."""
-    from twilight.core.replay import LogSettings, from_kafka, replay  # noqa: PLC0415
-    from twilight.ops.settings import load  # noqa: PLC0415
+    from twilight.core.replay import LogSettings, from_kafka, replay
+    from twilight.ops.settings import load
 
     settings = _or_exit(lambda: load(LogSettings))
     found = _or_exit(lambda: replay(from_kafka(settings), until=until))
@@ -61,8 +61,8 @@ def replay_(
     as_json: AsJson = False,
 ) -> None:
     """Fold a log from its start; print the state hash, what was folded, and events/s."""
-    from twilight.core.replay import LogSettings, from_file, from_kafka, replay  # noqa: PLC0415
-    from twilight.ops.settings import load  # noqa: PLC0415
+    from twilight.core.replay import LogSettings, from_file, from_kafka, replay
+    from twilight.ops.settings import load
 
     records = from_kafka(_or_exit(lambda: load(LogSettings))) if file is None else from_file(file)
     profiler = cProfile.Profile() if profile else None
@@ -85,9 +85,11 @@ def replay_(
 
 
 @app.command("simulate")
-def simulate_(file: Annotated[Path, typer.Argument(help="Lines of inputs (.jsonl[.gz]); - reads them from stdin.")]) -> None:
+def simulate_(
+    file: Annotated[Path, typer.Argument(help="Lines of inputs (.jsonl[.gz]); - reads them from stdin.")],
+) -> None:
     """Run the engine on lines of inputs and print its events, as they would stand in the log."""
-    from twilight.core.simulate import SimulationFault, simulate  # noqa: PLC0415
+    from twilight.core.simulate import SimulationFault, simulate
 
     try:
         with _lines_of(file) as lines:
@@ -107,7 +109,7 @@ def _lines_of(file: Path) -> IO[bytes]:
 
 def _or_exit(action: Callable[[], T]) -> T:
     """Return what the action gives, or say in one line what is wrong and exit."""
-    from twilight.ops.errors import SettingsError, TwilightError  # noqa: PLC0415
+    from twilight.ops.errors import SettingsError, TwilightError
 
     try:
         return action()

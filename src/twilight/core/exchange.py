@@ -5,7 +5,7 @@ batch may leave the process before the batch is in the log (decisions C2).
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -137,7 +137,7 @@ REFUSALS = frozenset(
 )
 
 
-def _next(steps: Iterator[list[Event]]) -> tuple[list[Event], list[tuple[bytes, bytes]]] | None:
+def _next(steps: Iterator[Sequence[Event]]) -> tuple[Sequence[Event], list[tuple[bytes, bytes]]] | None:
     try:
         step = next(steps, None)
         return None if step is None else (step, [encode(event) for event in step])

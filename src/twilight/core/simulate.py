@@ -21,13 +21,23 @@ from twilight.domain.chain import Disabled
 from twilight.domain.clock import NS_PER_S, parse_iso
 from twilight.domain.engine import new_engine
 from twilight.domain.errors import DomainError
-from twilight.domain.inputs import Admin, CommandInput, Conditions, FeedStatus, FundingHour, Genesis, Tick, gating_status
+from twilight.domain.inputs import (
+    Admin,
+    CommandInput,
+    Conditions,
+    FeedStatus,
+    FundingHour,
+    Genesis,
+    Tick,
+    gating_status,
+)
 from twilight.domain.profile import PROFILES, Profile
+from twilight.domain.state import State
 
 NS_PER_MS = NS_PER_S // 1000
 
 
-class SimulationFault(ValueError):  # noqa: N818 - what is wrong with the file
+class SimulationFault(ValueError):
     """A line cannot be read or carried out; the message names it."""
 
 
@@ -75,16 +85,22 @@ class GivenUuids:
 
 
 class Simulation:
-    """One exchange, from its founding."""
+    """One exchange, from its founding, or from a state that is given."""
 
-    def __init__(self, profile: Profile, *, tlv_sats: int = 200_000_000, tps: int = 200_000) -> None:
+    def __init__(
+        self, profile: Profile, *, tlv_sats: int = 200_000_000, tps: int = 200_000, state: State | None = None
+    ) -> None:
         self._uuids = GivenUuids()
-        engine = new_engine(self._uuids, profile, Disabled(payloads("lenient")))
+        engine = new_engine(self._uuids, profile, Disabled(payloads("lenient")), state)
         self._exchange = Exchange(engine, Topics("events", "failed"))
         self._genesis = (tlv_sats, tps)
-        self._founded = False
-        self._status = FeedStatus.STARTING
-        self.state = engine.state
+        self._founded = state is not None
+        self._status = FeedStatus.STARTING if state is None else FeedStatus.HEALTHY
+
+    @property
+    def state(self) -> State:
+        """The exchange as it is now."""
+        return self._exchange.engine.state
 
     def tick(self, now_ns: int, price: float | None, status: FeedStatus, flags: tuple[str, ...]) -> list[bytes]:
         """Take a tick; return the lines of its events."""

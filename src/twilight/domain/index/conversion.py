@@ -43,7 +43,7 @@ def convert(
 
 
 def _market_rate(params: IndexParams, quotes: Sequence[ConversionQuote]) -> tuple[int | None, str]:
-    mids = sorted((quote.bid + quote.ask) // 2 for quote in quotes if _usable(params, quote))
+    mids = sorted([(quote[1] + quote[2]) // 2 for quote in quotes if _usable(params, quote)])
     if not mids or len(mids) < params.conv_min:
         return None, "CONV_UNAVAILABLE"
     middle = median(mids)

@@ -5,11 +5,9 @@ Price feed specification 5, the table of states: the first that matches wins.
 
 from collections.abc import Mapping
 
-from twilight.domain.index.model import Quote, SourceState
+from twilight.domain.index.model import Judgement, Quote, SourceState
 from twilight.domain.index.params import USD, Source
 from twilight.domain.index.units import BPS, E8
-
-Judgement = tuple[SourceState, int]
 
 DOWN: Judgement = (SourceState.DOWN, 0)
 BAD_QUOTE: Judgement = (SourceState.BAD_QUOTE, 0)
@@ -26,7 +24,8 @@ def judge(source: Source, quote: Quote | None, rates: Mapping[str, int], spread_
     currency, bid, ask, quote_age_ms, link_age_ms = quote
     if not 0 < bid < ask:
         return BAD_QUOTE
-    if link_age_ms > source.link_stale_ms or quote_age_ms > source.quote_stale_ms:
+    _, _, quote_stale_ms, link_stale_ms = source
+    if link_age_ms > link_stale_ms or quote_age_ms > quote_stale_ms:
         return STALE
     mid = (bid + ask) // 2
     if (ask - bid) * BPS > spread_max_bps * mid:

@@ -99,6 +99,30 @@ class IndexState(NamedTuple):
 
 START = IndexState({}, Streaks({}, {}), Market(None, 0, None, False, None, (), ()))
 
+Judgement = tuple[SourceState, int]
+"""A source's state and its price in USD, 0 unless the state is OK."""
+
+Member = tuple[int, str, int, bool]
+"""A usable source: price, name, configured weight, whether it quotes USD. They sort by price, then name."""
+
+
+class Opinion(NamedTuple):
+    """What the usable sources say together. ``raw`` is None when nobody is inside.
+
+    ``weights`` stand in the order of ``inside``; ``median`` is 0 only without members.
+    """
+
+    median: int
+    dispersion: int
+    band: int
+    inside: Sequence[Member]
+    outside: Sequence[Member]
+    weights: Sequence[int]
+    raw: int | None
+
+
+SILENCE = Opinion(0, 0, 0, (), (), (), None)
+
 
 class SourceView(NamedTuple):
     """One source's part in a tick: state, price in USD (0: none) and effective weight (0: not counted)."""
@@ -108,23 +132,60 @@ class SourceView(NamedTuple):
     weight: int
 
 
+class Parts(NamedTuple):
+    """From what the views of the sources are made: each one's judgement, the opinion, who is in quarantine."""
+
+    judged: Mapping[str, Judgement]
+    opinion: Opinion
+    aside: Sequence[Member]
+    quarantined: Mapping[str, int | None]
+
+
 class Outcome(NamedTuple):
     """One tick before it is numbered and signed. ``raw`` and ``median`` are None when they do not exist."""
 
     state: IndexState
     status: FeedStatus
     price: int | None
-    raw: int | None
-    median: int | None
     n: int
     n_usd: int
-    dispersion: int
-    band: int
     flags: tuple[str, ...]
-    sources: Mapping[str, SourceView]
     rates: Mapping[str, int]
+    parts: Parts
+
+    @property
+    def raw(self) -> int | None:
+        """Return the index before step limit and rounding."""
+        return self.parts.opinion.raw
+
+    @property
+    def median(self) -> int | None:
+        """Return the weighted median of the usable sources."""
+        return self.parts.opinion.median or None
+
+    @property
+    def band(self) -> int:
+        """Return how far from the median a price counts as it is."""
+        return self.parts.opinion.band
 
     @property
     def dispersion_cbps(self) -> int:
         """Return the dispersion in hundredths of a basis point of the median, 0 without one."""
-        return self.dispersion * 1_000_000 // self.median if self.median else 0
+        opinion = self.parts.opinion
+        return opinion.dispersion * 1_000_000 // opinion.median if opinion.median else 0
+
+    @property
+    def sources(self) -> Mapping[str, SourceView]:
+        """Return each source's part, by name. Made when asked for: most ticks are never looked at."""
+        judged, opinion, aside, quarantined = self.parts
+        views = {name: SourceView(state, price, 0) for name, (state, price) in judged.items()}
+        low, high = opinion.median - opinion.band, opinion.median + opinion.band
+        for (price, name, _, _), weight in zip(opinion.inside, opinion.weights, strict=True):
+            state = SourceState.OK if low <= price <= high else SourceState.CLAMPED
+            views[name] = SourceView(state, price, weight)
+        for price, name, _, _ in opinion.outside:
+            state = SourceState.QUARANTINED if name in quarantined else SourceState.OUTLIER
+            views[name] = SourceView(state, price, 0)
+        for price, name, _, _ in aside:
+            views[name] = SourceView(SourceState.QUARANTINED, price, 0)
+        return views

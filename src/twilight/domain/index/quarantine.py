@@ -5,21 +5,18 @@ Price feed specification 7, steps 4 and 5.
 
 from collections.abc import Mapping, Sequence
 
-from twilight.domain.index.average import Member, Opinion
-from twilight.domain.index.model import Streaks
+from twilight.domain.index.model import Member, Opinion, Streaks
 from twilight.domain.index.params import IndexParams
 from twilight.domain.index.units import BPS
 
 
-def advance(
-    params: IndexParams, streaks: Streaks, t_ms: int, opinion: Opinion, aside: Sequence[Member]
-) -> Streaks:
+def advance(params: IndexParams, streaks: Streaks, t_ms: int, opinion: Opinion, aside: Sequence[Member]) -> Streaks:
     """Return the streaks after a tick with this opinion and these quarantined, usable sources.
 
     Without a median of the others nobody can be near it.
     """
     outlier_since, quarantined = streaks
-    names = tuple(member.name for member in opinion.outside)
+    names = [name for _, name, _, _ in opinion.outside]
     if not names and not outlier_since and not quarantined:
         return streaks
     since = {name: outlier_since.get(name, t_ms) for name in names}
@@ -39,9 +36,7 @@ def _waiting(
     middle: int,
 ) -> dict[str, int | None]:
     """Return who is still quarantined after this tick, with the start of each one's time inside."""
-    near = {
-        member.name for member in aside if abs(member.price - middle) * BPS <= params.quar_back_bps * middle
-    }
+    near = {name for price, name, _, _ in aside if abs(price - middle) * BPS <= params.quar_back_bps * middle}
     waiting: dict[str, int | None] = {}
     for name, inside_since in quarantined.items():
         if name not in near:

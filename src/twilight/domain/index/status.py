@@ -61,9 +61,7 @@ def _held(params: IndexParams, market: Market, t_ms: int) -> Verdict:
         return Verdict(FeedStatus.STARTING, market, ())
     since = t_ms if market.hold_since is None else market.hold_since
     halted = t_ms - since >= params.halt_ms
-    held = market._replace(
-        limited_in_row=0, hold_since=None if halted else since, halted=halted, full_since=None
-    )
+    held = market._replace(limited_in_row=0, hold_since=None if halted else since, halted=halted, full_since=None)
     return Verdict(FeedStatus.HALTED if halted else FeedStatus.HOLD, held, ())
 
 
@@ -81,13 +79,19 @@ def _step_limited(params: IndexParams, market: Market, evidence: Evidence) -> tu
 def _breaks(params: IndexParams, market: Market, t_ms: int, price: int) -> bool:
     """Say whether the price is further than ``breaker_bps`` from any price accepted within ``breaker_ms``."""
     oldest_ms = t_ms - params.breaker_ms
-    high = next((accepted.price for accepted in market.highs if accepted.t_ms >= oldest_ms), price)
-    low = next((accepted.price for accepted in market.lows if accepted.t_ms >= oldest_ms), price)
+    high, low = _first_since(market.highs, oldest_ms, price), _first_since(market.lows, oldest_ms, price)
     return (high - price) * BPS > params.breaker_bps * high or (price - low) * BPS > params.breaker_bps * low
 
 
+def _first_since(extremes: tuple[Accepted, ...], oldest_ms: int, otherwise: int) -> int:
+    for t_ms, price in extremes:
+        if t_ms >= oldest_ms:
+            return price
+    return otherwise
+
+
 def _accepted(params: IndexParams, market: Market, newest: Accepted, limited_in_row: int) -> Market:
-    oldest_ms = newest.t_ms - params.breaker_ms
-    highs = tuple(old for old in market.highs if old.t_ms >= oldest_ms and old.price > newest.price)
-    lows = tuple(old for old in market.lows if old.t_ms >= oldest_ms and old.price < newest.price)
+    oldest_ms, price = newest.t_ms - params.breaker_ms, newest.price
+    highs = [old for old in market.highs if old[1] > price and old[0] >= oldest_ms]
+    lows = [old for old in market.lows if old[1] < price and old[0] >= oldest_ms]
     return Market(newest, limited_in_row, None, False, None, (*highs, newest), (*lows, newest))

@@ -35,9 +35,7 @@ def outcomes(config: IndexConfig, ticks: Iterable[Mapping[str, Json]]) -> Iterat
     conv: Mapping[str, list[ConversionQuote]] = {}
     for tick in ticks:
         if "quotes" in tick:
-            quotes = {
-                name: None if quote is None else Quote(*quote) for name, quote in tick["quotes"].items()
-            }
+            quotes = {name: None if quote is None else Quote(*quote) for name, quote in tick["quotes"].items()}
         if "conv" in tick:
             conv = {name: [ConversionQuote(*quote) for quote in rows] for name, rows in tick["conv"].items()}
         outcome = step(config, state, Inputs(tick["t"], quotes, conv))

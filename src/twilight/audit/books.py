@@ -16,9 +16,8 @@ class Books:
 
     def __init__(self) -> None:
         self._genesis = Decimal(0)
-        self._genesis_orders: set[str] = set()
-        self._deposits = Decimal(0)
-        self._withdrawals = Decimal(0)
+        self._deposited: dict[str, Decimal] = {}
+        self._withdrawn: dict[str, Decimal] = {}
         self._margins_in = Decimal(0)
         self._payouts = Decimal(0)
         self._tlv = Decimal(0)
@@ -41,16 +40,16 @@ class Books:
             self._tlv = _sats(event.pool.total_locked_value)
         command = event.command.value
         if isinstance(command, InitiateNewPoolCommand):
+            # The pool's own first order stands in the log as a deposit that was withdrawn, before this event.
             self._genesis = self._tlv
-            self._genesis_orders.add(command.order.uuid)
+            self._deposited.pop(command.order.uuid, None)
+            self._withdrawn.pop(command.order.uuid, None)
 
     def _lend(self, order: LendOrder) -> None:
-        if order.uuid in self._genesis_orders:
-            return
         if order.order_status == "FILLED":
-            self._deposits += _sats(order.deposit)
+            self._deposited[order.uuid] = _sats(order.deposit)
         elif order.order_status == "SETTLED":
-            self._withdrawals += _sats(order.new_lend_state_amount)
+            self._withdrawn[order.uuid] = _sats(order.new_lend_state_amount)
 
     def _trade(self, order: TraderOrder) -> None:
         if order.order_status == "FILLED" and order.uuid not in self._held:
@@ -63,14 +62,15 @@ class Books:
     def close(self) -> Finding:
         """Return whether the book balances, with every figure of the balance."""
         held = sum(self._held.values(), Decimal(0))
-        sats_in = self._genesis + self._deposits + self._margins_in
-        sats_out = self._withdrawals + self._payouts
+        deposits, withdrawals = sum(self._deposited.values(), Decimal(0)), sum(self._withdrawn.values(), Decimal(0))
+        sats_in = self._genesis + deposits + self._margins_in
+        sats_out = withdrawals + self._payouts
         left = sats_in - sats_out - self._tlv - held
         figures: dict[str, int | float | str] = {
             "genesis_sats": _text(self._genesis),
-            "deposits_sats": _text(self._deposits),
+            "deposits_sats": _text(deposits),
             "margins_in_sats": _text(self._margins_in),
-            "withdrawals_sats": _text(self._withdrawals),
+            "withdrawals_sats": _text(withdrawals),
             "payouts_sats": _text(self._payouts),
             "pool_sats": _text(self._tlv),
             "margins_held_sats": _text(held),

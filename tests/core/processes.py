@@ -22,6 +22,8 @@ from websockets.exceptions import ConnectionClosed
 
 T = TypeVar("T")
 
+TOKEN = "of-the-administrator"  # noqa: S105 - of a core that lives for one test
+
 
 class TickServer:
     """Serves the newest tick every 250 ms over a websocket, in a thread of its own; `price` and `status` may change."""
@@ -131,12 +133,12 @@ class CoreProcess:
 
         until(serves, "the core serves", timeout_s)
 
-    def admin(self, method: str, params: object = None, token: str = "secret") -> dict[str, Any]:
+    def admin(self, method: str, params: object = None, token: str = TOKEN) -> dict[str, Any]:
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.ports['admin']}/", body, {"Authorization": f"Bearer {token}"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - http on loopback
             found: dict[str, Any] = json.load(answer)
         return found
 

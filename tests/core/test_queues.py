@@ -32,7 +32,7 @@ def test_a_queue_is_read_on_after_the_last_command_that_is_in_the_log() -> None:
 
 def test_a_topic_that_was_made_anew_is_read_only_from_where_the_operator_says() -> None:
     positions = {"a": ("id-1", 41)}
-    with pytest.raises(SettingsError, match="made anew .* a=<offset>"):
+    with pytest.raises(SettingsError, match=r"made anew .* a=<offset>"):
         start_of("a", "id-2", positions, {"b": 0})
     assert start_of("a", "id-2", positions, {"a": 7}) == 7
 

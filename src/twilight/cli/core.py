@@ -61,7 +61,7 @@ def replay_(
     as_json: AsJson = False,
 ) -> None:
     """Fold a log from its start; print the state hash, what was folded, and events/s."""
-    from twilight.core.replay import LogSettings, from_file, from_kafka, replay
+    from twilight.core.replay import LogSettings, Replayed, from_file, from_kafka, replay
     from twilight.ops.settings import load
 
     records = from_kafka(_or_exit(lambda: load(LogSettings))) if file is None else from_file(file)
@@ -69,10 +69,13 @@ def replay_(
     bar = Progress("folding", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True))
     with bar:
         task = bar.add_task("fold", total=None)
-        fold = lambda: replay(  # noqa: E731 - run with and without the profiler
-            records, until=until, progress=lambda folded, total: bar.update(task, completed=folded, total=total)
-        )
-        found = _or_exit(lambda: profiler.runcall(fold) if profiler else fold())
+
+        def folded() -> Replayed:
+            return replay(
+                records, until=until, progress=lambda done, total: bar.update(task, completed=done, total=total)
+            )
+
+        found = _or_exit(lambda: profiler.runcall(folded) if profiler else folded())
     figures = found.as_dict()
     if as_json:
         typer.echo(json.dumps(figures))

@@ -1,0 +1,108 @@
+"""Batches: what one input becomes, also when it is nonsense or the engine fails on it (decisions C2, C6, C7)."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.core.traffic import create
+
+from twilight.bus import Record
+from twilight.core import exchange as exchange_module
+from twilight.core.arrivals import read_arrival
+from twilight.core.exchange import Exchange, Topics
+from twilight.core.ids import Uuids
+from twilight.domain.engine import new_engine
+from twilight.domain.inputs import Conditions, FeedStatus, Genesis, Tick
+
+NOW = Conditions(1_775_808_000_000_000_000, FeedStatus.HEALTHY)
+REQUEST = f"REQID{1:064X}"
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    made = Exchange(new_engine(Uuids()), Topics("events", "failed"))
+    made.take(Genesis("85c5b2e5-bcda-4ab1-9b83-2de488aa6357"), NOW)
+    made.take(Tick(65_000.0), NOW)
+    made.end_batch()
+    return made
+
+
+def record(value: bytes | None, offset: int = 0) -> Record:
+    return Record("orders", 0, offset, 1_775_808_000_000, b"key", value)
+
+
+def taken(exchange: Exchange, value: bytes | None, offset: int = 0) -> list[tuple[str, dict[str, Any], Any]]:
+    """Return topic, key and value of what a record became."""
+    exchange.take_arrival(read_arrival(record(value, offset), "main", "topic-id"), NOW)
+    records = exchange.end_batch().records
+    return [(topic, json.loads(key or b"{}") if topic == "events" else {}, json.loads(v)) for topic, key, v in records]
+
+
+def test_every_event_of_a_command_says_where_the_command_stood(exchange: Exchange) -> None:
+    made = taken(exchange, create("a", REQUEST), offset=41)
+    assert len(made) == 4
+    for _, key, _ in made:
+        assert key["metadata"] == {"offset": "41", "queue": "main", "request_id": REQUEST, "topic_id": "topic-id"}
+    assert exchange.engine.state.queues == {"main": ("topic-id", 41)}
+
+
+@pytest.mark.parametrize("value", [None, b"", b"hello", b"{}", b'{"Foo":[]}', b"\xff", b"null", b'"x"'])
+def test_what_is_no_command_is_answered_and_its_bytes_are_kept(exchange: Exchange, value: bytes | None) -> None:
+    (topic, key, answer), (failed, _, kept) = taken(exchange, value, offset=7)
+    assert (topic, failed) == ("events", "failed")
+    assert key["metadata"]["offset"] == "7"
+    assert answer["TxHash"]["order_status"] == "SerializationError"
+    assert "queue main, offset 7" in answer["TxHash"]["reason"]
+    assert kept == (value or b"").hex()
+
+
+def test_the_request_id_of_a_broken_command_is_answered(exchange: Exchange) -> None:
+    broken = create("a", REQUEST).replace(b'"leverage":10.0,', b"")
+    (_, _, answer), _ = taken(exchange, broken)
+    assert answer["TxHash"]["request_id"] == REQUEST
+
+
+def test_a_payload_that_no_event_could_carry_is_no_command(exchange: Exchange) -> None:
+    value = create("a", REQUEST).replace(b'"00"', b'"' + b"0" * 262_146 + b'"')
+    (_, _, answer), (_, _, kept) = taken(exchange, value)
+    assert "at most 262144 characters, was 262146" in answer["TxHash"]["reason"]
+    assert kept == value.hex()
+
+
+def test_a_repeated_request_id_changes_nothing_and_emits_nothing(exchange: Exchange) -> None:
+    taken(exchange, create("a", REQUEST), offset=1)
+    assert taken(exchange, create("b", REQUEST), offset=2) == []
+
+
+def test_a_record_that_is_delivered_again_emits_nothing(exchange: Exchange) -> None:
+    for value in (create("a", REQUEST), b"hello"):
+        assert taken(exchange, value, offset=5) != [] or value == b"hello"
+    assert taken(exchange, b"hello", offset=5) == []
+
+
+def test_a_command_on_which_the_engine_fails_is_answered_and_blocks_nothing(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = exchange_module.decisions
+
+    def fails_on_orders(state: Any, given: Any, *rest: Any) -> Iterator[Any]:
+        if getattr(given.command, "request_id", None) == REQUEST and hasattr(given.command, "payload"):
+            raise ZeroDivisionError("a fault of the engine")
+        yield from real(state, given, *rest)
+
+    monkeypatch.setattr(exchange_module, "decisions", fails_on_orders)
+    (_, key, answer), (failed, _, kept) = taken(exchange, create("a", REQUEST), offset=3)
+    assert answer["TxHash"]["request_id"] == REQUEST
+    assert "ZeroDivisionError: a fault of the engine" in answer["TxHash"]["reason"]
+    assert (failed, kept) == ("failed", create("a", REQUEST).hex())
+    assert key["metadata"]["offset"] == "3"
+    assert len(taken(exchange, create("b", f"REQID{2:064X}"), offset=4)) == 4
+
+
+def test_refusals_are_counted_by_their_code(exchange: Exchange) -> None:
+    arrival = read_arrival(record(create("a", REQUEST, initial_margin=1e9)), "main", "id")
+    exchange.take_arrival(arrival, NOW)
+    batch = exchange.end_batch()
+    assert batch.refusals == {"SIZE_TOO_LARGE": 1}
+    assert batch.kinds == {"TxHash": 1}

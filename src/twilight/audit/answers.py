@@ -41,13 +41,18 @@ class Answers:
 
     def take(self, event: e.Event, key: EventKey | str) -> None:
         """Note one event; every event that a command caused tells how far its queue was consumed."""
+        command = self.reach(key)
+        if command is not None and isinstance(event, e.TxHashEvent):
+            self._statuses.setdefault(command, []).append(event.order_status)
+            self._requests.add(event.request_id)
+
+    def reach(self, key: EventKey | str) -> Position | None:
+        """Note how far the queue was consumed and return the position of the command that caused the event."""
         if not isinstance(key, EventKey) or not key.metadata or "queue" not in key.metadata:
-            return
+            return None
         queue, offset = key.metadata["queue"], int(key.metadata["offset"])
         self._reached[queue] = max(offset, self._reached.get(queue, -1))
-        if isinstance(event, e.TxHashEvent):
-            self._statuses.setdefault((queue, offset), []).append(event.order_status)
-            self._requests.add(event.request_id)
+        return queue, offset
 
     def reached(self, queue: str) -> int:
         """Return the offset of the newest command that was decided, -1 before the first."""

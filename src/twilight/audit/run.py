@@ -25,10 +25,13 @@ from twilight.domain.engine import new_engine
 from twilight.domain.invariants import violations
 from twilight.domain.snapshot import state_hash
 from twilight.ops.errors import Corrupt, Unavailable
+from twilight.wire.keys import decode_key
 
 CHUNK_RECORDS = 20_000
 READ_WAIT_S = 0.1
 POLL_S = 0.2
+TAIL_RECORDS = 20_000
+DECIDE_WAIT_S = 10.0
 HTTP_TIMEOUT_S = 5.0
 
 Progress = Callable[[int, int], None]
@@ -44,6 +47,7 @@ def audit(settings: AuditSettings, progress: Progress = lambda _offset, _end: No
     core = _core_state(settings)
     with _reader(settings.broker, settings.core_event_log) as log:
         ends = {queue.name: _end_of(queue) for queue in settings.queues}
+        _let_decide(settings, ends, log.end_offset())
         end = log.end_offset()
         with closing(_snapshot(settings, end)) as connection:
             return _Audit(settings, connection, core, ends).run(log, progress)
@@ -140,6 +144,17 @@ def _reader(brokers: str, topic: str) -> LogReader:
 def _end_of(queue: QueueSpec) -> int:
     with _reader(queue.brokers, queue.topic) as reader:
         return reader.end_offset()
+
+
+def _let_decide(settings: AuditSettings, queue_ends: dict[str, int], log_end: int) -> None:
+    """Wait for the answers of commands that stood on a queue when the audit began; afterwards none is excused."""
+    answers = Answers()
+    deadline = time.monotonic() + min(DECIDE_WAIT_S, settings.audit_wait_s)
+    start = max(0, log_end - TAIL_RECORDS)
+    with LogReader(settings.broker, settings.core_event_log, start=start, group=f"audit-{uuid4()}") as tail:
+        while time.monotonic() < deadline and any(answers.reached(q) < end - 1 for q, end in queue_ends.items()):
+            for record in tail.read(CHUNK_RECORDS, READ_WAIT_S):
+                answers.reach(decode_key(record.key))
 
 
 def _chunks(log: LogReader, end: int) -> Iterator[list[Record]]:

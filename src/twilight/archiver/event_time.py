@@ -1,32 +1,29 @@
-"""When an event happened (decisions S4): its own time, an order's, or that of the newest event before it."""
+"""When an event happened (decisions S4): its own time or an order's; the rest take that of the newest event before."""
 
 from collections.abc import Callable
 from typing import Any
 
 from twilight.archiver.times import nanoseconds
 from twilight.wire import events as e
-from twilight.wire.commands import RelayerCommand, RpcCommand
 
 NS_PER_US = 1_000
+_MICROSECONDS_DIGITS = 16
 
 
-def _own(event: Any) -> int | None:  # noqa: ANN401 - any event with a time
+def _own(event: Any) -> int:  # noqa: ANN401 - any event with a time
     return nanoseconds(event.time)
 
 
-def _order(event: Any) -> int | None:  # noqa: ANN401 - any event with an order
-    """Return the order's timestamp; a seed-era order keeps an older one than the command that changed it."""
-    return max(nanoseconds(event.order.timestamp), _request_ns(event.command))
+def _order(event: Any) -> int:  # noqa: ANN401 - any event with an order
+    return nanoseconds(event.order.timestamp)
 
 
-def _request_ns(command: RpcCommand | RelayerCommand) -> int:
-    meta = getattr(command.value, "meta", None)
-    text = meta.metadata.get("request_server_time") if meta is not None else None
-    return int(text) * NS_PER_US if text is not None and text.isascii() and text.isdigit() and len(text) == 16 else 0  # noqa: PLR2004 - digits of microseconds
-
-
-def _record(event: Any) -> int | None:  # noqa: ANN401 - an answer record
-    return nanoseconds(event.datetime) if event.datetime else None
+def _answer(event: Any) -> int | None:  # noqa: ANN401 - an answer record
+    """Return the time of an answer; its text is kept as it is, so an unreadable one is no fault."""
+    try:
+        return nanoseconds(event.datetime)
+    except ValueError:
+        return None
 
 
 _OF_KIND: dict[type, Callable[[Any], int | None]] = {
@@ -40,16 +37,30 @@ _OF_KIND: dict[type, Callable[[Any], int | None]] = {
     e.CurrentPriceUpdateEvent: _own,
     e.SortedSetDBUpdateEvent: _own,
     e.FeeUpdateEvent: _own,
-    e.TxHashEvent: _record,
-    e.TxHashUpdateEvent: _record,
+    e.TxHashEvent: _answer,
+    e.TxHashUpdateEvent: _answer,
 }
+_ORDERS = frozenset(kind for kind, time_of in _OF_KIND.items() if time_of is _order)
 
 
-def event_time_ns(event: e.Event) -> int | None:
+def event_time_ns(event: e.Event, *, is_seed_era: bool = False) -> int | None:
     """Return the event's own time in nanoseconds since 1970, None for a kind that carries none.
+
+    A seed-era order keeps an older time than the command that changed it: the later of the two counts.
 
     Raises:
         ValueError: the time is no time.
     """
-    own = _OF_KIND.get(type(event))
-    return own(event) if own is not None else None
+    time_of = _OF_KIND.get(type(event))
+    own = None if time_of is None else time_of(event)
+    if own is not None and is_seed_era and type(event) in _ORDERS:
+        return max(own, _request_ns(event))
+    return own
+
+
+def _request_ns(event: Any) -> int:  # noqa: ANN401 - any event with a command
+    meta = getattr(event.command.value, "meta", None)
+    text = meta.metadata.get("request_server_time") if meta is not None else None
+    if text is None or not text.isdecimal() or len(text) != _MICROSECONDS_DIGITS:
+        return 0
+    return int(text) * NS_PER_US

@@ -3,6 +3,7 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 RECORDS = Counter("archiver_records", "Records stored in the raw log", ["stream"])
+ROWS = Counter("archiver_rows", "Rows written, raw log and all tables", ["stream"])
 DEAD_LETTERS = Counter("archiver_dead_letters", "Records that could not be decoded or stored", ["stream"])
 DUPLICATES = Counter("archiver_duplicates", "Records that a producer had sent before", ["stream"])
 OFFSET_GAPS = Counter("offset_gap", "Offsets without a record; transaction markers take one each", ["stream"])

@@ -4,7 +4,7 @@ A record that cannot be read becomes an entry with a reason (wire specification 
 """
 
 import hashlib
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Iterable
 
 from twilight.archiver.event_time import event_time_ns
@@ -21,6 +21,7 @@ DUPLICATE_WINDOW = 100_000
 
 # Kinds without a time or a sequence: two equal ones are two facts (decisions S3).
 _REPEATABLE = frozenset({"PositionSizeLogDBUpdate", "RiskEngineUpdate", "RiskParamsUpdate", "Stop"})
+_TIMELESS_SORTED_SET = b'{"SortedSetDBUpdate":{'
 
 
 def content_digest(key: bytes | None, payload_sha256: bytes) -> bytes:
@@ -29,19 +30,21 @@ def content_digest(key: bytes | None, payload_sha256: bytes) -> bytes:
 
 
 class Duplicates:
-    """The last records by content, to find what a producer has sent twice (decisions S3)."""
+    """The contents of the last 100,000 offsets, to find what a producer has sent twice (decisions S3)."""
 
-    def __init__(self, size: int = DUPLICATE_WINDOW) -> None:
-        self._size = size
-        self._offsets: OrderedDict[bytes, int] = OrderedDict()
+    def __init__(self, window: int = DUPLICATE_WINDOW) -> None:
+        self._window = window
+        self._first: dict[bytes, int] = {}
+        self._order: deque[tuple[int, bytes]] = deque()
 
     def first_offset(self, digest: bytes, offset: int) -> int | None:
-        """Return the earlier offset of the same content within the window, and remember this one."""
-        first = self._offsets.setdefault(digest, offset)
+        """Return the earlier offset of the same content within the window; else remember this one."""
+        while self._order and self._order[0][0] < offset - self._window:
+            del self._first[self._order.popleft()[1]]
+        first = self._first.setdefault(digest, offset)
         if first != offset:
             return first
-        if len(self._offsets) > self._size:
-            self._offsets.popitem(last=False)
+        self._order.append((offset, digest))
         return None
 
 
@@ -50,54 +53,71 @@ class Reader:
 
     Args:
         stream: the configured name of the topic's incarnation; only `core` holds events.
+        duplicates: the contents before the first record.
         newest_event_ns: the newest event time before the first record (decisions S4).
     """
 
     def __init__(self, stream: str, duplicates: Duplicates, newest_event_ns: int | None = None) -> None:
         self._stream = stream
         self._duplicates = duplicates
-        self._newest_event_ns = newest_event_ns
+        self.newest_event_ns = newest_event_ns
 
     def entries(self, records: Iterable[Record]) -> list[Entry]:
         """Return one entry for each record."""
         return [self._entry(record) for record in records]
 
+    def remember(self, record: Record) -> None:
+        """Take a record from before the first one, for the search of duplicates alone."""
+        self._entry(record)
+
     def _entry(self, record: Record) -> Entry:
-        broker_ns = record.timestamp_ms * NS_PER_MS
-        source = Source(self._stream, record.partition, record.offset, 0, timestamp(broker_ns))
-        sha256 = hashlib.sha256(record.value or b"").digest()
-        entry = Entry(source, record.key, record.value, sha256, decode_key(record.key), None, None, None)
+        _, partition, offset, broker_ms, key, value = record
+        source = Source(self._stream, partition, offset, 0, timestamp(broker_ms * NS_PER_MS))
+        sha256 = hashlib.sha256(value or b"").digest()
+        entry = Entry(source, broker_ms, key, value, sha256, decode_key(key))
         if self._stream == CORE:
-            self._read_event(entry, record)
+            self._read_event(entry)
         return entry
 
-    def _read_event(self, entry: Entry, record: Record) -> None:
+    def _read_event(self, entry: Entry) -> None:
         try:
-            event = decode_event(record.value, record.timestamp_ms)
+            event = decode_event(entry.payload_raw, entry.broker_ms)
             entry.kind = kind_of(event)
-            own_ns = event_time_ns(event)
+            own_ns = event_time_ns(event, is_seed_era=isinstance(entry.key, str))
         except Quarantine as refusal:
-            entry.dead = (refusal.reason, refusal.detail)
+            entry.bury(refusal.reason, refusal.detail)
             return
         except ValueError as error:
-            entry.dead = (errors.WRONG_TYPE, str(error))
+            entry.bury(errors.WRONG_TYPE, str(error))
             return
         entry.event = event
-        self._place(entry, own_ns, record)
+        self._place(entry, own_ns)
 
-    def _place(self, entry: Entry, own_ns: int | None, record: Record) -> None:
+    def _place(self, entry: Entry, own_ns: int | None) -> None:
         """Give the entry its time; a duplicate keeps its place in the raw log but feeds nothing."""
-        digest = content_digest(record.key, entry.payload_sha256)
-        if entry.kind not in _REPEATABLE:
-            entry.duplicate_of = self._duplicates.first_offset(digest, record.offset)
-        if own_ns is not None and entry.duplicate_of is None:
-            self._newest_event_ns = max(own_ns, self._newest_event_ns or own_ns)
-        timeless = self._newest_event_ns or record.timestamp_ms * NS_PER_MS
-        entry.event_ts_ns = own_ns if own_ns is not None else timeless
+        if not is_repeatable(entry):
+            digest = content_digest(entry.key_raw, entry.payload_sha256)
+            entry.duplicate_of = self._duplicates.first_offset(digest, entry.source.offset)
+        newest = self.newest_event_ns
+        if own_ns is not None:
+            entry.event_ts_ns, entry.has_own_time = own_ns, True
+            if entry.duplicate_of is None and (newest is None or own_ns > newest):
+                self.newest_event_ns = own_ns
+        else:
+            entry.event_ts_ns = newest if newest is not None else entry.broker_ms * NS_PER_MS
 
 
-def key_columns(key: EventKey | str, kind: str | None) -> tuple[str, str | None, str, dict[str, str] | None]:
+def is_repeatable(entry: Entry) -> bool:
+    """Return whether two equal records of this kind are two facts: it carries no time and no sequence."""
+    if entry.kind in _REPEATABLE:
+        return True
+    value = entry.payload_raw
+    return entry.kind == "SortedSetDBUpdate" and value is not None and value.startswith(_TIMELESS_SORTED_SET)
+
+
+def key_columns(entry: Entry) -> tuple[str, str | None, str, dict[str, str] | None]:
     """Return agg_id, event type, version and metadata of a key; a bare key is the seed era's (3.2 step 4)."""
+    key = entry.key
     if isinstance(key, EventKey):
-        return key.agg_id, kind or key.event_type, key.event_version, key.metadata
-    return key, kind, "v0.0.0", None
+        return key.agg_id, entry.kind or key.event_type, key.event_version, key.metadata
+    return key, entry.kind, "v0.0.0", None

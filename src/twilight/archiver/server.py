@@ -1,18 +1,20 @@
 """The archiver process: a sink for each stream, QuestDB's own sink, health and metrics."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+from twilight.archiver.postgres.connection import connect
 from twilight.archiver.postgres.migrate import migrate
-from twilight.archiver.postgres.writer import connect
 from twilight.archiver.questdb.sink import QuestDBSink
 from twilight.archiver.settings import ArchiverSettings
 from twilight.archiver.sink import Sink
 from twilight.bus import LogReader, TopicSpec, ensure
-from twilight.bus.topics import cleanup_policy
+from twilight.bus.topics import cleanup_policy, topic_ids
 from twilight.ops import logs
-from twilight.ops.errors import SettingsError
+from twilight.ops.errors import SettingsError, Unavailable
 from twilight.ops.health import Health, serve_ops
 from twilight.ops.lifecycle import Stop
 from twilight.ops.settings import host_port
@@ -28,23 +30,49 @@ async def serve(settings: ArchiverSettings, stop: Stop) -> None:
     health = Health()
     ops = await serve_ops(*host_port(settings.ops_addr), health)
     _log.info("started", ops_port=ops.port)
-    await asyncio.to_thread(prepare, settings)
+    ended = threading.Event()
+    try:
+        if await _prepared(settings, health, stop):
+            await _run(settings, health, stop, ended)
+    finally:
+        ended.set()
+        await ops.close()
+
+
+async def _prepared(settings: ArchiverSettings, health: Health, stop: Stop) -> bool:
+    """Prepare, waiting for servers that are away; return False when told to stop meanwhile."""
+    check = health.check("servers")
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(prepare, settings)
+        except Unavailable as error:
+            check.fail(str(error))
+            _log.warning("waiting for the servers", reason=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), error.retry_after_s)
+        else:
+            check.ok()
+            return True
+    return False
+
+
+async def _run(settings: ArchiverSettings, health: Health, stop: Stop, ended: threading.Event) -> None:
+    """Run every sink in a thread of its own until told to stop, or until one fails for good."""
     sinks = [_sink(settings, stream, topic, health) for stream, topic in settings.streams.items()]
     bodies: list[Callable[[threading.Event], None]] = [sink.run for sink in sinks]
     if settings.questdb_http_url:
         bodies.append(QuestDBSink(settings, health.check("questdb")).run)
-    ended = threading.Event()
-    threads = [asyncio.create_task(asyncio.to_thread(body, ended)) for body in bodies]
-    watch = asyncio.create_task(_show(health, sinks))
-    wait = asyncio.create_task(stop.wait())
-    await asyncio.wait([wait, *threads], return_when=asyncio.FIRST_COMPLETED)
-    ended.set()
-    try:
+    with ThreadPoolExecutor(len(bodies), thread_name_prefix="sink") as pool:
+        loop = asyncio.get_running_loop()
+        threads = [loop.run_in_executor(pool, body, ended) for body in bodies]
+        watch, wait = asyncio.create_task(_show(health, sinks)), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([wait, *threads], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.set()
+            watch.cancel()
+            wait.cancel()
         await asyncio.gather(*threads)
-    finally:
-        wait.cancel()
-        watch.cancel()
-        await ops.close()
 
 
 def prepare(settings: ArchiverSettings) -> None:
@@ -52,7 +80,7 @@ def prepare(settings: ArchiverSettings) -> None:
 
     Raises:
         SettingsError: the event log is compacted, so history is being lost, and nobody said that this is meant.
-        Unavailable: Kafka does not answer.
+        Unavailable: Kafka or PostgreSQL does not answer.
     """
     with connect(settings.database_url) as connection:
         migrate(connection)
@@ -79,6 +107,7 @@ def _sink(settings: ArchiverSettings, stream: str, topic: str, health: Health) -
         health.check(stream),
         batch_records_max=settings.batch_records_max,
         poll_timeout_s=settings.poll_timeout_ms / MS_PER_S,
+        topic_id=lambda: topic_ids(settings.broker, [topic])[topic],
     )
 
 

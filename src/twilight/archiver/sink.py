@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 
 import psycopg
-import tenacity
 
 from twilight.archiver import metrics
-from twilight.archiver.postgres.writer import Writer, connect
+from twilight.archiver.postgres.connection import blames_a_record, connect
+from twilight.archiver.postgres.writer import Writer
 from twilight.archiver.reading import Reader
 from twilight.archiver.record import Entry
 from twilight.bus import LogReader, Record
@@ -21,15 +21,16 @@ from twilight.ops.errors import Unavailable
 from twilight.ops.health import Check
 
 STANDBY_POLL_S = 0.5
-WAIT_FIRST_S = 0.2
-WAIT_MAX_S = 30.0
+MEASURE_EVERY_S = 1.0
+WAIT_FIRST_S, WAIT_MAX_S = 0.2, 30.0
+REFUSALS_MAX = 3
 UNSTORABLE = "UNSTORABLE"
 MS_PER_S = 1_000
 
-_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, Unavailable)
-_BLAMES_A_RECORD = (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError, ValueError)
-
 _log = logs.get(__name__)
+
+OpenLog = Callable[[int | None], LogReader]
+"""Opens the stream's log at a position; None is its beginning."""
 
 
 class Sink:
@@ -39,11 +40,12 @@ class Sink:
         self,
         stream: str,
         database_url: str,
-        open_log: Callable[[int | None], LogReader],
+        open_log: OpenLog,
         check: Check,
         *,
         batch_records_max: int,
         poll_timeout_s: float,
+        topic_id: Callable[[], str] | None = None,
     ) -> None:
         self.stream = stream
         self.position: int | None = None
@@ -55,39 +57,43 @@ class Sink:
         self._check = check
         self._batch_records_max = batch_records_max
         self._poll_timeout_s = poll_timeout_s
+        self._topic_id = topic_id
+        self._measured_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Store records until `stop` is set; servers that are away are waited for, without an end."""
-        while not stop.is_set():
-            retrying = tenacity.Retrying(
-                retry=tenacity.retry_if_exception_type(_AWAY),
-                wait=tenacity.wait_random_exponential(multiplier=WAIT_FIRST_S, max=WAIT_MAX_S),
-                stop=tenacity.stop_when_event_set(stop),
-                sleep=tenacity.sleep_using_event(stop),
-                before_sleep=self._tell,
-            )
-            try:
-                retrying(self._session, stop)
-            except tenacity.RetryError:
-                return
+        """Store records until `stop` is set; servers that are away are waited for, without an end.
 
-    def _tell(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome is not None else None
+        Raises:
+            Corrupt: the log is not the one that the tables are made of.
+        """
+        wait_s = WAIT_FIRST_S
+        while not stop.is_set():
+            position = self.position
+            try:
+                self._session(stop)
+            except (psycopg.Error, Unavailable) as error:
+                wait_s = WAIT_FIRST_S if self.position != position else min(wait_s * 2, WAIT_MAX_S)
+                self._tell(error, wait_s)
+                stop.wait(wait_s)
+
+    def _tell(self, error: Exception, wait_s: float) -> None:
+        reason = f"{type(error).__name__}: {str(error).strip()}"
         self.is_active = False
-        self._check.fail(f"{type(error).__name__}: {error}".strip())
+        self._check.fail(reason)
         metrics.FAILURES.labels(self.stream, type(error).__name__).inc()
-        _log.warning("session ended, will be started again", stream=self.stream, reason=str(error).strip())
+        _log.warning("session ended, will be started again", stream=self.stream, reason=reason, wait_s=wait_s)
 
     def _session(self, stop: threading.Event) -> None:
-        """Store records with one connection; returns when told to stop, or to begin anew after some progress."""
+        """Store records with one connection, until told to stop."""
         with connect(self._database_url) as connection:
             writer = Writer(connection, self.stream)
             if not self._wait_for_lock(writer, stop):
                 return
-            writer.load()
-            self.position = writer.position()
+            reader = writer.open(None if self._topic_id is None else self._topic_id())
+            self.position = writer.position
             with self._open_log(self.position) as log:
-                self._store(writer, writer.reader(), log, stop)
+                self._skip_lost(log)
+                self._store(writer, reader, log, stop)
 
     def _wait_for_lock(self, writer: Writer, stop: threading.Event) -> bool:
         while not writer.try_lock():
@@ -99,6 +105,14 @@ class Sink:
         self._check.ok("active")
         return True
 
+    def _skip_lost(self, log: LogReader) -> None:
+        """Go on at the log's first record where the broker has deleted what was not archived yet: history is lost."""
+        first = log.start_offset()
+        if self.position is not None and first > self.position:
+            _log.error("records were deleted before they were archived", stream=self.stream, lost=first - self.position)
+            metrics.OFFSET_GAPS.labels(self.stream).inc(first - self.position)
+            log.seek(first)
+
     def _store(self, writer: Writer, reader: Reader, log: LogReader, stop: threading.Event) -> None:
         while not stop.is_set():
             records = log.read(self._batch_records_max, self._poll_timeout_s)
@@ -109,46 +123,53 @@ class Sink:
     def _store_batch(self, writer: Writer, reader: Reader, records: Sequence[Record]) -> None:
         started = time.monotonic()
         entries = reader.entries(records)
-        self._write(writer, entries)
-        self._count(entries, time.monotonic() - started)
-        self.position = records[-1].offset + 1
+        rows = self._write(writer, entries, reader.newest_event_ns)
+        self._count(entries, rows, time.monotonic() - started)
+        self.position = writer.position
 
-    def _write(self, writer: Writer, entries: list[Entry]) -> None:
+    def _write(self, writer: Writer, entries: list[Entry], newest_event_ns: int | None) -> int:
         """Write a batch; when its content is refused, its halves; a single record that is refused is a dead letter."""
-        try:
-            writer.write(entries)
-        except _BLAMES_A_RECORD as error:
-            writer.load()
-            if len(entries) > 1:
-                middle = len(entries) // 2
-                self._write(writer, entries[:middle])
-                self._write(writer, entries[middle:])
-            elif entries[0].dead is None:
-                entries[0].dead = (UNSTORABLE, f"{type(error).__name__}: {error}")
-                entries[0].event = None
-                self._write(writer, entries)
-            else:
-                raise
+        for _ in range(REFUSALS_MAX):
+            try:
+                return writer.write(entries, newest_event_ns)
+            except (psycopg.Error, ValueError) as error:
+                if not blames_a_record(error):
+                    raise
+                refusal: Exception = error
+                writer.reload()
+        if len(entries) > 1:
+            middle = len(entries) // 2
+            before = self._write(writer, entries[:middle], None)
+            return before + self._write(writer, entries[middle:], newest_event_ns)
+        if entries[0].dead is not None:
+            raise refusal
+        entries[0].bury(UNSTORABLE, f"{type(refusal).__name__}: {refusal}")
+        return self._write(writer, entries, newest_event_ns)
 
-    def _count(self, entries: Sequence[Entry], seconds: float) -> None:
+    def _count(self, entries: Sequence[Entry], rows: int, seconds: float) -> None:
+        first, last = entries[0].source.offset, entries[-1].source.offset
+        before = 0 if self.position is None else first - self.position
         metrics.RECORDS.labels(self.stream).inc(len(entries))
+        metrics.ROWS.labels(self.stream).inc(rows)
         metrics.BATCH_RECORDS.labels(self.stream).observe(len(entries))
         metrics.BATCH_SECONDS.labels(self.stream).observe(seconds)
         metrics.DEAD_LETTERS.labels(self.stream).inc(sum(entry.dead is not None for entry in entries))
         metrics.DUPLICATES.labels(self.stream).inc(sum(entry.duplicate_of is not None for entry in entries))
-        first, last = entries[0].source.offset, entries[-1].source.offset
-        before = 0 if self.position is None else first - self.position
-        metrics.OFFSET_GAPS.labels(self.stream).inc(before + last - first + 1 - len(entries))
+        metrics.OFFSET_GAPS.labels(self.stream).inc(max(0, before + last - first + 1 - len(entries)))
 
     def _measure(self, log: LogReader, records: Sequence[Record]) -> None:
-        """Bring the lag up to date; asked of the broker only when a poll came back short."""
-        if len(records) == self._batch_records_max:
+        """Bring the lag up to date, at most once a second: it asks the broker."""
+        now = time.monotonic()
+        if now - self._measured_at < MEASURE_EVERY_S:
+            return
+        self._measured_at = now
+        reached = max(self.position or 0, log.position())
+        self.lag_records = max(0, log.end_offset() - reached)
+        if self.lag_records == 0:
+            self.lag_s = 0.0
+        elif records:
             self.lag_s = max(0.0, time.time() - records[-1].timestamp_ms / MS_PER_S)
-        else:
-            reached = max(self.position or 0, log.position())
-            self.lag_records = max(0, log.end_offset() - reached)
-            self.lag_s = 0.0 if self.lag_records == 0 else self.lag_s
-            if records:
-                log.commit(reached)
+        if self.position is not None:
+            log.commit(self.position)
         metrics.LAG_RECORDS.labels(self.stream).set(self.lag_records)
         metrics.LAG_SECONDS.labels(self.stream).set(self.lag_s)

@@ -10,6 +10,8 @@ BUY: Literal[1] = 1
 SELL: Literal[0] = 0
 _OPPOSITE = {"LONG": "SHORT", "SHORT": "LONG"}
 _KINDS = {"FILLED": "OPEN", "SETTLED": "CLOSE", "LIQUIDATE": "LIQUIDATION"}
+TRADING = frozenset(_KINDS)
+"""The statuses that may be a trade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class OrderTrade:
 
     def for_candle(self) -> Trade:
         """Return what a candle takes of it."""
-        return Trade("BUY" if self.side == "LONG" else "SELL", self.price, self.position_size, self.ts_ns, self.offset)
+        side: Literal["BUY", "SELL"] = "BUY" if self.side == "LONG" else "SELL"
+        return Trade(side, self.price, self.position_size, self.ts_ns, self.offset)
 
 
 def trade_of(order: TraderOrder, ts_ns: int, offset: int) -> OrderTrade | None:

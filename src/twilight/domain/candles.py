@@ -1,13 +1,13 @@
 """Candles as a fold of ticks and trades: no interval is missing from the first tick on (decisions S11).
 
 Prices come from ticks, volumes from trades at the trade's price. An interval is final as soon as something of a later
-one was seen; one in which no tick fell carries the last price and says so.
+one was seen; one in which no tick fell carries the last price and says so. Sums are exact decimals, so the order in
+which events of one interval arrive does not matter.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Literal
 
 NS_PER_S = 1_000_000_000
@@ -15,8 +15,14 @@ SATS_PER_BTC = 100_000_000
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 LENGTHS_S = (MINUTE_S, HOUR_S, DAY_S)
+GAP_INTERVALS_MAX = 131_072
+"""Empty intervals made in one go, three months of minutes: a clock that leaps cannot fill a disk."""
 
 Taker = Literal["BUY", "SELL"]
+
+# Each volume is rounded once, to 20 places of a bitcoin, and then only added: any order gives the same sum.
+_VOLUME_PLACES = Decimal("1e-20")
+_EXACT = Context(prec=60)
 
 
 @dataclass(slots=True)
@@ -58,84 +64,148 @@ class Trade:
     ts_ns: int
     offset: int
 
+    @property
+    def usd_volume(self) -> Decimal:
+        """Return the size in USD."""
+        return usd_volume(self.position_size)
+
+    @property
+    def btc_volume(self) -> Decimal:
+        """Return the size in bitcoin at the trade's own price."""
+        return btc_volume(self.position_size, self.price)
+
+
+def usd_volume(position_size: float) -> Decimal:
+    """Return the USD volume of a position size, exactly."""
+    return _EXACT.divide(Decimal(repr(position_size)), Decimal(SATS_PER_BTC))
+
+
+def btc_volume(position_size: float, price: float) -> Decimal:
+    """Return the bitcoin volume of a position size at a price, rounded to 20 places; 0 without a price."""
+    if not price > 0:
+        return Decimal(0)
+    volume = _EXACT.divide(usd_volume(position_size), Decimal(repr(price)))
+    return volume.quantize(_VOLUME_PLACES, context=_EXACT)
+
 
 class CandleFold:
     """The candles of one length. Feed it in log order; it yields every candle as it changes.
 
     Event times of one log step back by little: an event of an interval that is final already is still counted there,
-    as long as it is among the newest that are remembered, so that any other way of counting gives the same candles.
+    as long as it is among the newest that are remembered. What is older still goes to `late`, the starts of intervals
+    that must be counted anew from what is stored.
     """
 
-    REMEMBERED = 6
+    REMEMBERED = 64
 
     def __init__(self, length_s: int, newest: Iterable[Candle] = ()) -> None:
         self.length_s = length_s
-        self._newest = deque(newest, maxlen=self.REMEMBERED)
+        self._candles = {candle.start_s: candle for candle in newest}
+        self._newest_s = max(self._candles, default=None)
+        self.late: set[int] = set()
 
     def tick(self, price: float, ts_ns: int, offset: int) -> Iterator[Candle]:
         """Take a tick; yield each candle that changed, oldest first."""
         start_s = self._start_of(ts_ns)
-        if not self._newest:
-            self._newest.append(Candle(self.length_s, start_s, price, price, price, price))
+        if self._newest_s is None:
+            self._add(Candle(self.length_s, start_s, price, price, price, price, first_offset=offset))
         yield from self._advance(start_s)
-        candle = self._at(start_s)
+        candle = self._candles.get(start_s)
+        if candle is None:
+            self.late.add(start_s)
+            return
+        close = candle.close
         _take_price(candle, price, ts_ns, offset)
         yield candle
+        if candle.close != close:
+            yield from self._carry_on(candle)
 
     def trade(self, trade: Trade) -> Iterator[Candle]:
         """Take a trade; one before the first tick belongs to no candle."""
-        if not self._newest:
+        if self._newest_s is None:
             return
         start_s = self._start_of(trade.ts_ns)
         yield from self._advance(start_s)
-        candle = self._at(start_s)
+        candle = self._candles.get(start_s)
+        if candle is None:
+            self.late.add(start_s)
+            return
         _take_trade(candle, trade)
         yield candle
+
+    def remembered(self) -> list[Candle]:
+        """Return the newest candles, oldest first."""
+        return list(self._candles.values())
 
     def _start_of(self, ts_ns: int) -> int:
         return ts_ns // NS_PER_S // self.length_s * self.length_s
 
-    def _advance(self, start_s: int) -> Iterator[Candle]:
-        """Close the newest interval and every empty one up to the new one."""
-        while self._newest[-1].start_s < start_s:
-            done = self._newest[-1]
-            done.final = True
-            self._newest.append(Candle(self.length_s, done.end_s, done.close, done.close, done.close, done.close))
-            yield done
+    def _add(self, candle: Candle) -> None:
+        self._candles[candle.start_s] = candle
+        self._newest_s = candle.start_s
+        if len(self._candles) > self.REMEMBERED:
+            del self._candles[next(iter(self._candles))]
 
-    def _at(self, start_s: int) -> Candle:
-        """Return the interval's candle, the oldest remembered one for what is older still."""
-        oldest = self._newest[0]
-        return next((c for c in reversed(self._newest) if c.start_s == start_s), oldest)
+    def _advance(self, start_s: int) -> Iterator[Candle]:
+        """Close the newest interval and make every empty one up to the new one."""
+        newest_s = self._newest_s
+        if newest_s is None or start_s <= newest_s:
+            return
+        first_s = max(newest_s + self.length_s, start_s - GAP_INTERVALS_MAX * self.length_s)
+        last = self._candles[newest_s]
+        for next_s in range(first_s, start_s + 1, self.length_s):
+            last.final = True
+            yield last
+            self._add(_carried(last, next_s))
+            last = self._candles[next_s]
+
+    def _carry_on(self, changed: Candle) -> Iterator[Candle]:
+        """Give the empty intervals after a candle its new close."""
+        candle = self._candles.get(changed.end_s)
+        while candle is not None and candle.carried:
+            candle.open = candle.high = candle.low = candle.close = changed.close
+            yield candle
+            candle = self._candles.get(candle.end_s)
+
+
+def _carried(last: Candle, start_s: int) -> Candle:
+    """Return an interval without a tick so far: the last price and the sequence it came with."""
+    price, offset = last.close, last.last_offset
+    return Candle(last.length_s, start_s, price, price, price, price, first_offset=offset, last_offset=offset)
 
 
 def _take_price(candle: Candle, price: float, ts_ns: int, offset: int) -> None:
     if candle.open_ts_ns is None or candle.close_ts_ns is None:
-        candle.high = candle.low = price
-        candle.carried = False
-    if candle.open_ts_ns is None or ts_ns < candle.open_ts_ns:
+        candle.open = candle.high = candle.low = candle.close = price
+        candle.open_ts_ns = candle.close_ts_ns = ts_ns
+    elif ts_ns < candle.open_ts_ns:
         candle.open, candle.open_ts_ns = price, ts_ns
-    if candle.close_ts_ns is None or ts_ns >= candle.close_ts_ns:
+    elif ts_ns >= candle.close_ts_ns:
         candle.close, candle.close_ts_ns = price, ts_ns
     candle.high = max(candle.high, price)
     candle.low = min(candle.low, price)
     candle.price_samples += 1
     _take_offset(candle, offset)
+    candle.carried = False
 
 
 def _take_trade(candle: Candle, trade: Trade) -> None:
     size = Decimal(repr(trade.position_size))
-    candle.usd_volume += size / SATS_PER_BTC
-    if trade.price > 0:
-        candle.btc_volume += size / Decimal(repr(trade.price)) / SATS_PER_BTC
+    candle.usd_volume = _EXACT.add(candle.usd_volume, trade.usd_volume)
+    candle.btc_volume = _EXACT.add(candle.btc_volume, trade.btc_volume)
     if trade.side == "BUY":
-        candle.buy_volume += size
+        candle.buy_volume = _EXACT.add(candle.buy_volume, size)
     else:
-        candle.sell_volume += size
+        candle.sell_volume = _EXACT.add(candle.sell_volume, size)
     candle.trades += 1
     _take_offset(candle, trade.offset)
 
 
 def _take_offset(candle: Candle, offset: int) -> None:
-    candle.first_offset = offset if candle.first_offset is None else candle.first_offset
-    candle.last_offset = offset
+    """Widen the candle's sequences; those of an empty interval are the carried price's until something falls in it."""
+    is_empty = candle.carried and candle.trades + candle.price_samples <= 1
+    if is_empty or candle.first_offset is None or candle.last_offset is None:
+        candle.first_offset = candle.last_offset = offset
+    else:
+        candle.first_offset = min(candle.first_offset, offset)
+        candle.last_offset = max(candle.last_offset, offset)

@@ -1,18 +1,20 @@
 """Numbered migrations, forward only, each once, by one process at a time (storage specification 9)."""
 
+import hashlib
 from importlib.resources import files
 
-import psycopg
-
+from twilight.archiver.postgres.connection import Connection
 from twilight.ops import logs
 from twilight.ops.errors import Corrupt
 
 LOCK = 0x7477696C  # any number that only migrations of this program use
 
+_VIEWS = "views-"  # followed by the hash of their text: they are made anew when it changes
+
 _log = logs.get(__name__)
 
 
-def migrate(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
+def migrate(connection: Connection) -> list[str]:
     """Bring the schema up to date; return the names of the migrations that were run.
 
     Raises:
@@ -20,24 +22,44 @@ def migrate(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
     """
     connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
     try:
-        return _run_missing(connection)
+        done = _run_missing(connection)
+        _refresh_views(connection)
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
-        connection.commit()
+    return done
 
 
-def _run_missing(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
+def _run_missing(connection: Connection) -> list[str]:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, run_at timestamptz NOT NULL DEFAULT now())",
     )
     done = {str(name) for (name,) in connection.execute("SELECT name FROM migration")}
+    done = {name for name in done if not name.startswith(_VIEWS)}
     known = {entry.name: entry for entry in files(__package__).joinpath("migrations").iterdir()}
     if unknown := sorted(done - known.keys()):
         raise Corrupt(f"the database has migrations of a newer archiver: {', '.join(unknown)}")
     missing = sorted(name for name in known.keys() - done if name.endswith(".sql"))
     for name in missing:
-        connection.execute(known[name].read_bytes())
-        connection.execute("INSERT INTO migration (name) VALUES (%s)", (name,))
-        connection.commit()
+        with connection.transaction():
+            connection.execute(known[name].read_bytes())
+            connection.execute("INSERT INTO migration (name) VALUES (%s)", (name,))
         _log.info("migrated", migration=name)
     return missing
+
+
+def _refresh_views(connection: Connection) -> None:
+    text = _views()
+    name = f"{_VIEWS}{hashlib.sha256(text).hexdigest()[:16]}"
+    if connection.execute("SELECT 1 FROM migration WHERE name = %s", (name,)).fetchone() is None:
+        with connection.transaction():
+            make_views(connection)
+            connection.execute("INSERT INTO migration (name) VALUES (%s)", (name,))
+
+
+def make_views(connection: Connection) -> None:
+    """Make views, functions and grants anew inside the caller's transaction; readers see the old ones until it ends."""
+    connection.execute(_views())
+
+
+def _views() -> bytes:
+    return files(__package__).joinpath("views.sql").read_bytes()

@@ -4,10 +4,11 @@ The first five columns of each are those of `archiver.record.Source`.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 SOURCE_COLUMNS = ("src_stream", "src_partition", "src_offset", "ordinal", "broker_ts")
 
-Value = str | int | float | bool | bytes | None
+Value = str | int | float | bool | Decimal | None
 Row = tuple[Value, ...]
 
 
@@ -24,8 +25,22 @@ class Table:
         return (*SOURCE_COLUMNS, *self.own_columns)
 
 
+@dataclass(frozen=True, slots=True)
+class StateTable:
+    """One table that has a row for each key, the newest, written by way of a staging table."""
+
+    name: str
+    columns: tuple[str, ...]
+    keys: tuple[str, ...]
+    stage: str
+
+
 def _table(name: str, columns: str) -> Table:
     return Table(name, tuple(columns.split()))
+
+
+def _state(name: str, columns: str, keys: str, stage: str | None = None) -> StateTable:
+    return StateTable(name, tuple(columns.split()), tuple(keys.split()), f"stage_{stage or name}")
 
 
 ORDER_COLUMNS = """uuid account_id position_type order_status order_type entryprice execution_price positionsize
@@ -77,6 +92,9 @@ TRANSACTION_HASH = _table(
     reason old_price new_price""",
 )
 
+TRIGGER_CHANGE = _table("trigger_change", "order_uuid family price position_type ts")
+ORDER_BOOK_CHANGE = _table("order_book_change", "order_uuid kind side price_cents size")
+
 EVENT_TABLES = (
     TRADER_ORDER,
     FUNDING_UPDATE,
@@ -95,3 +113,55 @@ EVENT_TABLES = (
     STATE_ADVANCE,
     TRANSACTION_HASH,
 )
+"""What events say: a pure function of each event alone."""
+HISTORY_TABLES = (TRIGGER_CHANGE, ORDER_BOOK_CHANGE)
+"""What events change in a state that the log holds together."""
+
+
+ORDER_CURRENT = _state("trader_order_current", f"{ORDER_COLUMNS} first_ts last_src_offset", "uuid")
+ORDER_MARGINS = _state(
+    "trader_order_current", f"{ORDER_COLUMNS} first_ts last_src_offset", "uuid", "trader_order_margins"
+)
+"""The same table, of which a funding update changes only the margins."""
+LEND_CURRENT = _state("lend_order_current", f"{LEND_COLUMNS} first_ts last_src_offset", "uuid")
+ACCOUNT_LINK = _state(
+    "twilight_qq_account_link",
+    "twilight_address account_address order_id src_stream src_partition src_offset ts",
+    "twilight_address account_address order_id",
+)
+TRADE = _state(
+    "trade",
+    """src_stream src_partition src_offset ordinal broker_ts order_uuid account_id trade_kind side qdb_side price
+    positionsize ts ts_ns btc_volume usd_volume""",
+    "order_uuid trade_kind",
+)
+CANDLE = _state(
+    "candle",
+    """length_s start_time end_time open high low close open_ts_ns close_ts_ns btc_volume usd_volume buy_volume
+    sell_volume trades price_samples first_offset last_offset carried final""",
+    "length_s start_time",
+)
+TRIGGER_CURRENT = _state(
+    "trigger_current", "order_uuid family price position_type created_ts last_src_offset", "order_uuid family"
+)
+ORDER_BOOK = _state("order_book_entry", "order_uuid kind side price_cents size last_src_offset", "order_uuid kind")
+POOL_MINUTE = _state(
+    "lend_pool_price_minute",
+    "bucket_ts share_price total_locked_value total_pool_share samples last_src_offset",
+    "bucket_ts",
+)
+
+STATE_TABLES = (
+    ORDER_CURRENT,
+    ORDER_MARGINS,
+    LEND_CURRENT,
+    ACCOUNT_LINK,
+    TRADE,
+    CANDLE,
+    TRIGGER_CURRENT,
+    ORDER_BOOK,
+    POOL_MINUTE,
+)
+"""What is true now: one row for each key."""
+DERIVED_TABLES = tuple(dict.fromkeys(table.name for table in (*EVENT_TABLES, *HISTORY_TABLES, *STATE_TABLES)))
+"""Everything that can be dropped and made again from the raw log."""

@@ -1,23 +1,29 @@
-"""Wire values as column values: finite numbers, JSON text, times (storage specification 2.1)."""
+"""Wire values as column values: numbers that may be missing, JSON text (storage specification 2.1)."""
 
 import msgspec
 
 from twilight.archiver.postgres.tables import Value
+from twilight.archiver.record import Entry
 
 NULL_NUMBER = "NULL_NUMBER"
 _json = msgspec.json.Encoder()
 
 
+def is_missing(value: object) -> bool:
+    """Return whether a value is not-a-number: what the producer wrote as null."""
+    return value != value  # noqa: PLR0124 - only not-a-number is unequal to itself
+
+
 def number(value: float | None) -> float | None:
     """Return the number, None for the not-a-number that the producer wrote as null."""
-    return None if value is None or value != value else value  # noqa: PLR0124 - NaN is unequal to itself
+    return None if value is None or is_missing(value) else value
 
 
-def numbers(values: tuple[Value, ...]) -> tuple[tuple[Value, ...], str | None]:
-    """Return the values with every not-a-number as None, and the anomaly if there was one."""
-    if not any(value != value for value in values):  # noqa: PLR0124 - NaN is unequal to itself
-        return values, None
-    return tuple(None if value != value else value for value in values), NULL_NUMBER  # noqa: PLR0124
+def anomaly_of(entry: Entry, values: tuple[Value, ...]) -> str | None:
+    """Return the mark of a row with a number that the producer wrote as null; most records have no null at all."""
+    if b"null" in (entry.payload_raw or b"") and any(map(is_missing, values)):
+        return NULL_NUMBER
+    return None
 
 
 def json_text(value: object) -> str:

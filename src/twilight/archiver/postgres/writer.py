@@ -1,244 +1,220 @@
 """One transaction for each batch: raw rows, typed rows, derived rows and the position (storage specification 3.2).
 
-The writer holds the advisory lock of its stream, so it is the only one; whatever it remembers between batches is read
-from the tables at its start, so after any error it is simply started again.
+The writer holds the advisory lock of its stream on its own connection, so it is the only one that can write; whatever
+it remembers between batches is read from the tables at its start, so after any error it is simply opened again.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Sequence
 
-import msgspec
 import psycopg
 
-from twilight.archiver.postgres import derived
-from twilight.archiver.postgres.batch import Batch, Tick, gather
-from twilight.archiver.postgres.derived import Connection, copy_rows
-from twilight.archiver.postgres.tables import Row
-from twilight.archiver.reading import DUPLICATE_WINDOW, Duplicates, Reader, content_digest, key_columns
-from twilight.archiver.record import CORE, Entry
-from twilight.archiver.times import NS_PER_S, timestamp
-from twilight.archiver.trades import OrderTrade
-from twilight.domain.candles import LENGTHS_S, Candle, CandleFold
+from twilight.archiver.postgres import copying, tables
+from twilight.archiver.postgres.batch import Batch
+from twilight.archiver.postgres.candles import recount
+from twilight.archiver.postgres.connection import Connection
+from twilight.archiver.postgres.copying import copy_rows, leaving, replacing, upsert
+from twilight.archiver.postgres.fold import Fold
+from twilight.archiver.postgres.folding.moves import candle_row
+from twilight.archiver.postgres.loading import learn_trades, load_duplicates, load_memory
+from twilight.archiver.postgres.raw import write_raw
+from twilight.archiver.postgres.tables import Row, StateTable
+from twilight.archiver.reading import Duplicates, Reader
+from twilight.archiver.record import CORE, Entry, Source
+from twilight.ops.errors import Corrupt, Unavailable
 
 CONSUMER = "archiver"
-PARTITION = 0
 PARTITION_LEAD = 1_000_000  # offsets: the next partition of each table is made this long before it is needed
+PARTITION_LOCK = 0x70617274  # any number that only the making of partitions uses
 
-RAW_COLUMNS = """stream partition offset key_raw agg_id event_type event_version key_metadata payload_raw
-    payload_sha256 broker_ts event_ts""".split()
-DEAD_COLUMNS = "stream partition offset reason detail key_raw payload_raw".split()
-DUPLICATE_COLUMNS = "stream partition offset event_type first_offset".split()
+_MARGINS_ONLY = (
+    " ON CONFLICT (uuid) DO UPDATE SET available_margin = EXCLUDED.available_margin,"
+    " maintenance_margin = EXCLUDED.maintenance_margin, liquidation_price = EXCLUDED.liquidation_price,"
+    " last_src_offset = EXCLUDED.last_src_offset WHERE trader_order_current.order_status = 'FILLED'"
+)
+_POOL_MINUTE = replacing(tables.POOL_MINUTE, ["samples"]) + (
+    ", samples = lend_pool_price_minute.samples + EXCLUDED.samples"
+)
+_RULES: dict[StateTable, str] = {
+    tables.ORDER_CURRENT: replacing(tables.ORDER_CURRENT, ["first_ts"]),
+    tables.ORDER_MARGINS: _MARGINS_ONLY,
+    tables.LEND_CURRENT: replacing(tables.LEND_CURRENT, ["first_ts"]),
+    tables.ACCOUNT_LINK: leaving(tables.ACCOUNT_LINK),
+    tables.TRADE: leaving(tables.TRADE),
+    tables.CANDLE: replacing(tables.CANDLE),
+    tables.TRIGGER_CURRENT: replacing(tables.TRIGGER_CURRENT),
+    tables.ORDER_BOOK: replacing(tables.ORDER_BOOK),
+    tables.POOL_MINUTE: _POOL_MINUTE,
+}
+_EMPTY_BOOK = "DELETE FROM order_book_entry b USING stage_order_book_entry s WHERE s.size = 0 AND (b.order_uuid, b.kind) = (s.order_uuid, s.kind)"  # noqa: E501 - one statement
 
-_json = msgspec.json.Encoder()
+_NAME_ANSWERS = """
+UPDATE transaction_hash AS unnamed SET request_id_filled = (
+    SELECT earlier.request_id_filled FROM transaction_hash AS earlier
+    WHERE earlier.order_id = unnamed.order_id AND earlier.src_offset < unnamed.src_offset
+      AND earlier.request_id_filled IS NOT NULL
+      AND earlier.order_status = ANY (CASE
+          WHEN unnamed.order_status = 'FILLED' THEN ARRAY['PENDING']
+          WHEN unnamed.order_status = 'LIQUIDATE' THEN ARRAY['FILLED', 'PENDING']
+          WHEN unnamed.order_status = 'SETTLED' AND unnamed.order_type = 'LIMIT'
+              THEN ARRAY['LimitPriceAdded', 'LimitPriceUpdated']
+          WHEN unnamed.order_status = 'SETTLED' AND unnamed.order_type = 'Stoploss'
+              THEN ARRAY['StopLossAdded', 'StopLossUpdated']
+          WHEN unnamed.order_status = 'SETTLED' AND unnamed.order_type = 'Takeprofit'
+              THEN ARRAY['TakeProfitAdded', 'TakeProfitUpdated']
+          ELSE ARRAY[]::text[] END)
+    ORDER BY earlier.src_offset DESC LIMIT 1)
+WHERE unnamed.src_stream = %s AND unnamed.src_partition = %s AND unnamed.src_offset = ANY (%s)
+  AND unnamed.request_id_filled IS NULL
+"""
 
 
-def connect(url: str, service: str = "archiver") -> Connection:
-    """Return a connection whose sessions speak UTC, whatever the server's setting.
-
-    Raises:
-        psycopg.OperationalError: the server does not answer.
-    """
-    return psycopg.connect(
-        url,
-        autocommit=False,
-        application_name=f"twilight-{service}",
-        options="-c timezone=UTC -c datestyle=ISO -c statement_timeout=0 -c idle_in_transaction_session_timeout=0",
-    )
+class Moved(Unavailable):
+    """The tables are not where this writer left them: someone else wrote or swapped them; open it again."""
 
 
 class Writer:
-    """Writes one stream. Call `open` first; after an exception from `write`, make a new one."""
+    """Writes one stream. `try_lock`, then `open`; after any error but a refused batch, make a new one."""
 
-    def __init__(self, connection: Connection, stream: str) -> None:
+    def __init__(self, connection: Connection, stream: str, partition: int = 0) -> None:
         self._connection = connection
         self._stream = stream
-        self._folds: list[CandleFold] = []
+        self._partition = partition
+        self._fold = Fold()
         self._partitions_to = -1
+        self._generation = 0
+        self._topic_id: str | None = None
+        self.position: int | None = None
 
     def try_lock(self) -> bool:
         """Return whether this process may write the stream; another one that does is active (a standby waits)."""
-        name = f"{CONSUMER}/{self._stream}/{PARTITION}"
+        name = f"{CONSUMER}/{self._stream}/{self._partition}"
         row = self._connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)).fetchone()
-        self._connection.commit()
         return bool(row and row[0])
 
-    def position(self) -> int | None:
-        """Return the offset of the next record to write, None when nothing was written yet."""
-        row = self._one(
-            "SELECT next_offset FROM ingest_offset WHERE consumer = %s AND stream = %s AND partition = %s",
-            (CONSUMER, self._stream, PARTITION),
-        )
-        return None if row is None else int(row[0])
+    def open(self, topic_id: str | None = None) -> Reader:
+        """Read where the tables end; return a reader of entries that goes on there.
 
-    def reader(self) -> Reader:
-        """Return a reader that goes on where the tables end."""
-        newest = self._one(
-            'SELECT event_ts FROM event_log WHERE stream = %s AND partition = %s ORDER BY "offset" DESC LIMIT 1',
-            (self._stream, PARTITION),
-        )
-        newest_ns = None if newest is None or newest[0] is None else _nanoseconds(newest[0])
+        Raises:
+            Corrupt: the tables are of another incarnation of the topic.
+        """
+        copying.make_stages(self._connection, tables.STATE_TABLES)
+        row = self._connection.execute(
+            "SELECT next_offset, newest_event_ns, topic_id, generation FROM ingest_offset"
+            " WHERE consumer = %s AND stream = %s AND partition = %s",
+            (CONSUMER, self._stream, self._partition),
+        ).fetchone()
+        self.position, newest_ns, known_topic, self._generation = row or (None, None, None, 0)
+        if topic_id is not None and known_topic not in (None, topic_id):
+            raise Corrupt(
+                f"stream {self._stream} was archived from topic {known_topic}, found topic {topic_id}: the topic was"
+                " made anew; name a new stream (STREAM_CORE) or start with an empty database"
+            )
+        self._topic_id = topic_id or known_topic
+        self.reload()
         return Reader(self._stream, self._duplicates(), newest_ns)
 
     def _duplicates(self) -> Duplicates:
-        duplicates = Duplicates()
-        if self._stream != CORE:
-            return duplicates
-        recent = self._connection.execute(
-            "SELECT key_raw, payload_sha256, o FROM ("
-            '  SELECT key_raw, payload_sha256, "offset" AS o FROM event_log'
-            '  WHERE stream = %s AND partition = %s ORDER BY "offset" DESC LIMIT %s) AS newest ORDER BY o',
-            (self._stream, PARTITION, DUPLICATE_WINDOW),
-        )
-        for key_raw, sha256, offset in recent:
-            duplicates.first_offset(content_digest(_bytes(key_raw), _bytes(sha256)), int(str(offset)))
-        return duplicates
+        if self._stream != CORE or self.position is None:
+            return Duplicates()
+        return load_duplicates(self._connection, self._stream, self._partition, self.position)
 
-    def load(self) -> None:
-        """Read what the derived tables remember: the newest candles of each length."""
-        self._folds = [CandleFold(length_s, self._newest_candles(length_s)) for length_s in LENGTHS_S]
+    def reload(self) -> None:
+        """Forget what a batch that was refused has left in memory."""
+        if self._stream == CORE:
+            self._fold = Fold(load_memory(self._connection, self._stream, self._partition))
 
-    def _newest_candles(self, length_s: int) -> list[Candle]:
-        found = self._connection.execute(
-            f"SELECT {', '.join(derived.CANDLE)} FROM candle WHERE length_s = %s"  # noqa: S608 - our own columns
-            " ORDER BY start_time DESC LIMIT %s",
-            (length_s, CandleFold.REMEMBERED),
-        ).fetchall()
-        return [_candle(row) for row in reversed(found)]
-
-    def write(self, entries: Sequence[Entry]) -> None:
-        """Write a batch and its position in one transaction; everything or nothing is there afterwards.
+    def write(self, entries: Sequence[Entry], newest_event_ns: int | None = None) -> int:
+        """Write a batch and its position in one transaction; return how many rows it made.
 
         Raises:
-            psycopg.Error: it was rolled back; `psycopg.DataError` and its kin blame a record of the batch.
+            Moved: the position is not the one that this writer left.
+            psycopg.Error: it was rolled back; `blames_a_record` tells whether a record of the batch is to blame.
         """
-        last_offset = entries[-1].source.offset
-        self._make_partitions(last_offset)
+        self._make_partitions(entries[-1].source.offset)
+        try:
+            return self._write(entries, entries[-1].source, newest_event_ns)
+        except psycopg.errors.UniqueViolation:
+            new = self._without_known(entries)
+            if len(new) == len(entries):
+                raise
+            self.reload()
+            return self._write(new, entries[-1].source, newest_event_ns)
+
+    def _write(self, entries: Sequence[Entry], last: Source, newest_event_ns: int | None) -> int:
+        batch = self._gather(entries)
         with self._connection.transaction():
-            self._write_raw(entries)
-            if self._stream == CORE:
-                self._write_events(entries)
-            self._connection.execute(
-                "INSERT INTO ingest_offset (consumer, stream, partition, next_offset, broker_ts, updated_at)"
-                " VALUES (%s, %s, %s, %s, %s, now()) ON CONFLICT (consumer, stream, partition) DO UPDATE SET"
-                " next_offset = EXCLUDED.next_offset, broker_ts = EXCLUDED.broker_ts, updated_at = now()",
-                (CONSUMER, self._stream, PARTITION, last_offset + 1, entries[-1].source.broker_ts),
-            )
-        self._connection.commit()
+            write_raw(self._connection, entries)
+            self._write_rows(batch)
+            self._write_position(last.offset + 1, last.broker_ts, newest_event_ns)
+        self.position = last.offset + 1
+        return len(entries) + batch.count()
+
+    def _without_known(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Return the entries whose records are not in the raw log: the same position again changes nothing."""
+        found = self._connection.execute(
+            'SELECT "offset" FROM event_log WHERE stream = %s AND partition = %s AND "offset" BETWEEN %s AND %s',
+            (self._stream, self._partition, entries[0].source.offset, entries[-1].source.offset),
+        )
+        known = {offset for (offset,) in found}
+        return [entry for entry in entries if entry.source.offset not in known]
+
+    def _gather(self, entries: Sequence[Entry]) -> Batch:
+        if self._stream != CORE:
+            return Batch()
+        unknown = self._fold.unknown_orders(entries)
+        learn_trades(self._connection, self._fold.memory.trades, unknown)
+        return self._fold.take(entries)
+
+    def _write_rows(self, batch: Batch) -> None:
+        for table, rows in batch.rows.items():
+            copy_rows(self._connection, table.name, table.columns, rows)
+        for state, rule in _RULES.items():
+            upsert(self._connection, state, state_rows(batch, state), rule)
+        if tables.ORDER_BOOK in batch.states:
+            self._connection.execute(_EMPTY_BOOK)
+        if batch.unnamed:
+            self._connection.execute(_NAME_ANSWERS, (self._stream, self._partition, batch.unnamed))
+        if batch.late:
+            recount(self._connection, batch.late)
+
+    def _write_position(self, next_offset: int, broker_ts: str, newest_event_ns: int | None) -> None:
+        written = self._connection.execute(
+            "INSERT INTO ingest_offset (consumer, stream, partition, next_offset, broker_ts, newest_event_ns, topic_id)"
+            " VALUES (%(consumer)s, %(stream)s, %(partition)s, %(next)s, %(broker_ts)s, %(newest)s, %(topic)s)"
+            " ON CONFLICT (consumer, stream, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset,"
+            " broker_ts = EXCLUDED.broker_ts, topic_id = EXCLUDED.topic_id, updated_at = now(),"
+            " newest_event_ns = coalesce(EXCLUDED.newest_event_ns, ingest_offset.newest_event_ns)"
+            " WHERE ingest_offset.next_offset = %(before)s AND ingest_offset.generation = %(generation)s",
+            {
+                "consumer": CONSUMER,
+                "stream": self._stream,
+                "partition": self._partition,
+                "next": next_offset,
+                "broker_ts": broker_ts,
+                "newest": newest_event_ns,
+                "topic": self._topic_id,
+                "before": -1 if self.position is None else self.position,
+                "generation": self._generation,
+            },
+        )
+        if written.rowcount != 1:
+            raise Moved(f"stream {self._stream} is not at {self.position} any more")
 
     def _make_partitions(self, last_offset: int) -> None:
         needed = last_offset + PARTITION_LEAD
-        if needed > self._partitions_to:
-            with self._connection.transaction():
-                self._connection.execute("CALL create_partitions(%s)", (needed + PARTITION_LEAD,))
-            self._partitions_to = needed + PARTITION_LEAD
-
-    def _write_raw(self, entries: Sequence[Entry]) -> None:
-        copy_rows(self._connection, "event_log", RAW_COLUMNS, map(_raw_row, entries))
-        dead = [_dead_row(entry) for entry in entries if entry.dead is not None]
-        if dead:
-            copy_rows(self._connection, "dead_letter", DEAD_COLUMNS, dead)
-        duplicates = [_duplicate_row(entry) for entry in entries if entry.duplicate_of is not None]
-        if duplicates:
-            copy_rows(self._connection, "event_duplicate", DUPLICATE_COLUMNS, duplicates)
-
-    def _write_events(self, entries: Sequence[Entry]) -> None:
-        batch = gather(entries)
-        for table, rows in batch.rows.items():
-            copy_rows(self._connection, table.name, table.columns, rows)
-        derived.write_orders(self._connection, batch)
-        self._write_moves(batch)
-        derived.write_triggers(self._connection, batch)
-        derived.write_book(self._connection, batch.orders_touched)
-        derived.write_pool_minutes(self._connection, batch.pool_minutes)
-        if batch.has_unnamed_fills:
-            derived.name_fills(self._connection, entries[0].source.offset, entries[-1].source.offset)
-
-    def _write_moves(self, batch: Batch) -> None:
-        """Write trades that are the first of their kind, and the candles that ticks and trades change."""
-        known = self._known_trades([move for move in batch.moves if isinstance(move, OrderTrade)])
-        trades: list[OrderTrade] = []
-        changed: dict[tuple[int, int], Candle] = {}
-        for move in batch.moves:
-            if isinstance(move, OrderTrade):
-                if (move.order_uuid, move.trade_kind) in known:
-                    continue
-                known.add((move.order_uuid, move.trade_kind))
-                trades.append(move)
-            for candle in self._fold(move):
-                changed[candle.length_s, candle.start_s] = candle
-        derived.write_trades(self._connection, self._stream, PARTITION, trades)
-        derived.write_candles(self._connection, changed.values())
-
-    def _fold(self, move: Tick | OrderTrade) -> Iterable[Candle]:
-        for fold in self._folds:
-            if isinstance(move, Tick):
-                yield from fold.tick(move.price, move.ts_ns, move.offset)
-            else:
-                yield from fold.trade(move.for_candle())
-
-    def _known_trades(self, trades: Sequence[OrderTrade]) -> set[tuple[str, str]]:
-        if not trades:
-            return set()
-        found = self._connection.execute(
-            "SELECT order_uuid::text, trade_kind FROM trade WHERE order_uuid = ANY(%s::uuid[])",
-            ([trade.order_uuid for trade in trades],),
-        )
-        return {(str(uuid), str(kind)) for uuid, kind in found}
-
-    def _one(self, query: str, parameters: tuple[object, ...]) -> tuple[Any, ...] | None:
-        row = self._connection.execute(query, parameters).fetchone()
-        self._connection.commit()
-        return row
+        if needed <= self._partitions_to:
+            return
+        with self._connection.transaction():
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (PARTITION_LOCK,))
+            self._connection.execute("CALL create_partitions(%s)", (needed + PARTITION_LEAD,))
+        self._partitions_to = needed + PARTITION_LEAD
 
 
-def _raw_row(entry: Entry) -> Row:
-    source = entry.source
-    agg_id, kind, version, metadata = key_columns(entry.key, entry.kind)
-    return (
-        source.stream,
-        source.partition,
-        source.offset,
-        entry.key_raw,
-        _text(agg_id),
-        _text(kind),
-        _text(version),
-        None if metadata is None else _json.encode(metadata).decode(),
-        entry.payload_raw,
-        entry.payload_sha256,
-        source.broker_ts,
-        None if entry.event_ts_ns is None else timestamp(entry.event_ts_ns),
-    )
+_TO_ROW: dict[StateTable, Callable[..., Row]] = {tables.CANDLE: candle_row}
 
 
-def _dead_row(entry: Entry) -> Row:
-    reason, detail = entry.dead or ("", "")
-    source = entry.source
-    where = (source.stream, source.partition, source.offset)
-    return (*where, reason, _text(detail), entry.key_raw, entry.payload_raw)
-
-
-def _duplicate_row(entry: Entry) -> Row:
-    source = entry.source
-    return (source.stream, source.partition, source.offset, entry.kind, entry.duplicate_of)
-
-
-def _text(text: str | None) -> str | None:
-    """Return text as PostgreSQL can hold it: NUL and lone surrogates shown as replacements."""
-    return None if text is None else text.replace("\0", "\ufffd").encode(errors="replace").decode()
-
-
-def _bytes(value: object) -> bytes:
-    return bytes(value) if isinstance(value, bytes | memoryview) else b""
-
-
-def _nanoseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * NS_PER_S + moment.microsecond * 1_000
-
-
-def _candle(row: tuple[Any, ...]) -> Candle:
-    fields = dict(zip(derived.CANDLE, row, strict=True))
-    start = fields.pop("start_time")
-    fields.pop("end_time")
-    prices: dict[str, Any] = {name: float(fields.pop(name)) for name in ("open", "high", "low", "close")}
-    return Candle(start_s=int(start.timestamp()), **prices, **fields)
+def state_rows(batch: Batch, table: StateTable) -> list[Row]:
+    """Return the rows that a batch gives a table of states."""
+    values = batch.states.get(table, {}).values()
+    to_row = _TO_ROW.get(table)
+    return list(values) if to_row is None else [to_row(value) for value in values]

@@ -7,6 +7,9 @@ CREATE TABLE ingest_offset (
     partition   integer     NOT NULL,
     next_offset bigint      NOT NULL,
     broker_ts   timestamptz,
+    newest_event_ns bigint,                       -- the newest event time so far: the time of events without one
+    topic_id    text,                             -- Kafka's own id: a topic made anew is another one
+    generation  integer     NOT NULL DEFAULT 0,   -- raised when tables are swapped under a running archiver
     updated_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (consumer, stream, partition)
 );
@@ -69,7 +72,6 @@ CREATE TABLE event_log (
 INSERT INTO partitioned_table VALUES ('event_log');
 CREATE INDEX event_log_broker_ts ON event_log USING brin (broker_ts);
 CREATE INDEX event_log_type ON event_log (event_type, "offset");
-CREATE INDEX event_log_sha256 ON event_log USING hash (payload_sha256);
 
 CREATE TABLE dead_letter (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -15,6 +15,8 @@ CREATE TABLE trade (
     positionsize  numeric NOT NULL,
     ts            timestamptz NOT NULL,
     ts_ns         bigint  NOT NULL,
+    btc_volume    numeric NOT NULL,
+    usd_volume    numeric NOT NULL,
     PRIMARY KEY (order_uuid, trade_kind)
 );
 CREATE UNIQUE INDEX trade_source ON trade (src_stream, src_partition, src_offset, ordinal);
@@ -45,9 +47,6 @@ CREATE TABLE candle (
     PRIMARY KEY (length_s, start_time)
 );
 CREATE INDEX candle_open_ones ON candle (length_s, start_time DESC) WHERE NOT final;
-CREATE VIEW candles_1min AS SELECT * FROM candle WHERE length_s = 60;
-CREATE VIEW candles_1hour AS SELECT * FROM candle WHERE length_s = 3600;
-CREATE VIEW candles_1day AS SELECT * FROM candle WHERE length_s = 86400;
 
 CREATE TABLE order_book_entry (
     order_uuid      uuid   NOT NULL,
@@ -60,6 +59,16 @@ CREATE TABLE order_book_entry (
 );
 CREATE INDEX order_book_entry_level ON order_book_entry (side, price_cents) INCLUDE (size);
 
+-- Every change of the book: a size of 0 takes the entry out. The newest change of each key is the table above.
+CALL create_event_table('order_book_change', $$
+    order_uuid  uuid    NOT NULL,
+    kind        text    NOT NULL,
+    side        text    NOT NULL,
+    price_cents bigint  NOT NULL,
+    size        numeric NOT NULL
+$$);
+CREATE INDEX order_book_change_order ON order_book_change (order_uuid, kind, src_offset DESC);
+
 CREATE TABLE trigger_current (
     order_uuid      uuid   NOT NULL,
     family          text   NOT NULL,
@@ -70,6 +79,16 @@ CREATE TABLE trigger_current (
     PRIMARY KEY (order_uuid, family)
 );
 CREATE INDEX trigger_current_active ON trigger_current (family, position_type, price) WHERE price IS NOT NULL;
+
+-- Every change of a trigger, those by bulk removals and by an order's end included: without a price it is gone.
+CALL create_event_table('trigger_change', $$
+    order_uuid    uuid   NOT NULL,
+    family        text   NOT NULL,
+    price         numeric,
+    position_type text   NOT NULL,
+    ts            timestamptz NOT NULL
+$$);
+CREATE INDEX trigger_change_order ON trigger_change (order_uuid, family, src_offset DESC);
 
 CREATE TABLE lend_pool_price_minute (
     bucket_ts          timestamptz PRIMARY KEY,

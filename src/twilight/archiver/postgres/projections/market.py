@@ -4,7 +4,7 @@ from msgspec.structs import astuple
 
 from twilight.archiver.postgres import tables
 from twilight.archiver.postgres.projections.shape import Projection, Rows
-from twilight.archiver.postgres.values import numbers
+from twilight.archiver.postgres.values import anomaly_of
 from twilight.archiver.record import Entry
 from twilight.archiver.times import nanoseconds, timestamp
 from twilight.wire import events as e
@@ -13,14 +13,13 @@ from twilight.wire.commands import UpdateFeesCommand
 
 def _price(entry: Entry, event: e.CurrentPriceUpdateEvent) -> Rows:
     ns = nanoseconds(event.time)
-    (price,), anomaly = numbers((event.price,))
-    yield tables.PRICE, (*entry.source, price, timestamp(ns), ns, anomaly)
+    yield tables.PRICE, (*entry.source, event.price, timestamp(ns), ns, anomaly_of(entry, (event.price,)))
 
 
 def _funding_rate(entry: Entry, event: e.FundingRateUpdateEvent) -> Rows:
     ns = nanoseconds(event.time)
-    (rate, price), anomaly = numbers((event.rate, event.price))
-    yield tables.FUNDING_RATE, (*entry.source, rate, price, False, timestamp(ns), ns, anomaly)
+    anomaly = anomaly_of(entry, (event.rate, event.price))
+    yield tables.FUNDING_RATE, (*entry.source, event.rate, event.price, False, timestamp(ns), ns, anomaly)
 
 
 def _fees(entry: Entry, event: e.FeeUpdateEvent) -> Rows:
@@ -28,17 +27,17 @@ def _fees(entry: Entry, event: e.FeeUpdateEvent) -> Rows:
     levels = event.command.value
     if not isinstance(levels, UpdateFeesCommand):
         raise ValueError(f"expected fee levels, found {event.command.kind}")  # noqa: TRY004 - a fault of the data
-    values, anomaly = numbers(astuple(levels))
-    yield tables.FEE_HISTORY, (*entry.source, *values, timestamp(ns), ns, anomaly)
+    values = astuple(levels)
+    yield tables.FEE_HISTORY, (*entry.source, *values, timestamp(ns), ns, anomaly_of(entry, values))
 
 
 def _sorted_set(entry: Entry, event: e.SortedSetDBUpdateEvent) -> Rows:
     ns = nanoseconds(event.time)
     variant, change = event.command.variant()
     uuid = getattr(change, "uuid", None)
-    (amount,), anomaly = numbers((getattr(change, "price", None),))
+    amount = getattr(change, "price", None)
     side = getattr(change, "position_type")  # noqa: B009 - a member of all three payloads
-    row = (command_word(variant), uuid, amount, side, timestamp(ns), ns, anomaly)
+    row = (command_word(variant), uuid, amount, side, timestamp(ns), ns, anomaly_of(entry, (amount,)))
     yield tables.SORTED_SET_COMMAND, (*entry.source, *row)
 
 
@@ -61,24 +60,29 @@ def command_word(variant: str) -> str:
 
 def _position_size(entry: Entry, event: e.PositionSizeLogDBUpdateEvent) -> Rows:
     variant, change = event.command.variant()
-    values, anomaly = numbers((change.amount, *astuple(event.totals)))  # type: ignore[attr-defined]
+    values = (change.amount, *astuple(event.totals))  # type: ignore[attr-defined]
     word = {"AddPositionSize": "ADD", "RemovePositionSize": "REMOVE"}[variant]
     side: str = change.position_type  # type: ignore[attr-defined]
-    yield tables.POSITION_SIZE_LOG, (*entry.source, word, side, *values, anomaly)
+    yield tables.POSITION_SIZE_LOG, (*entry.source, word, side, *values, anomaly_of(entry, values))
 
 
 def _risk(entry: Entry, event: e.RiskEngineUpdateEvent) -> Rows:
     variant, change = ("RecalculateExposure", None) if isinstance(event.command, str) else event.command.variant()
     flag = change if isinstance(change, bool) else None
     side: str | None = getattr(change, "position_type", None)
-    (amount, *state), anomaly = numbers((getattr(change, "amount", None), *astuple(event.state)))
-    row = (variant, side, amount, flag, *state, entry.source.broker_ts, anomaly)
+    amount, state = getattr(change, "amount", None), astuple(event.state)
+    row = (variant, side, amount, flag, *state, _ts(entry), anomaly_of(entry, (amount, *state)))
     yield tables.RISK_ENGINE_UPDATE, (*entry.source, *row)
 
 
 def _risk_params(entry: Entry, event: e.RiskParamsUpdateEvent) -> Rows:
-    values, anomaly = numbers(astuple(event))
-    yield tables.RISK_PARAMS_UPDATE, (*entry.source, *values, entry.source.broker_ts, anomaly)
+    values = astuple(event)
+    yield tables.RISK_PARAMS_UPDATE, (*entry.source, *values, _ts(entry), anomaly_of(entry, values))
+
+
+def _ts(entry: Entry) -> str:
+    """Return the time of an event without one: that of the newest before it (decisions S4)."""
+    return timestamp(entry.event_ts_ns or 0)
 
 
 PROJECTIONS: dict[type, Projection] = {

@@ -38,8 +38,8 @@ def _snapshot(pool: LendPool) -> Row:
         number(pool.total_pool_share),
         number(pool.total_locked_value),
         json_text(summary),
-        json_text(batch),
-        json_text(pool.last_output_state),
+        json_text(batch) if batch.trader_order_data else None,
+        None if pool.last_output_state is None else json_text(pool.last_output_state),
     )
 
 

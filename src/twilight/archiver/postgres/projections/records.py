@@ -4,7 +4,7 @@ from typing import Any
 
 from twilight.archiver.postgres import tables
 from twilight.archiver.postgres.projections.shape import Projection, Rows
-from twilight.archiver.postgres.values import json_text, number
+from twilight.archiver.postgres.values import json_text
 from twilight.archiver.record import Entry
 from twilight.archiver.times import timestamp
 from twilight.wire import events as e
@@ -19,13 +19,13 @@ def _answer(entry: Entry, event: Any) -> Rows:  # noqa: ANN401 - TxHash or TxHas
         event.order_type,
         event.order_status,
         event.datetime,
-        None if entry.event_ts_ns is None else timestamp(entry.event_ts_ns),
+        timestamp(entry.event_ts_ns) if entry.has_own_time and entry.event_ts_ns is not None else None,
         event.output,
         event.request_id,
         event.request_id or None,
         event.reason,
-        number(event.old_price),
-        number(event.new_price),
+        event.old_price,
+        event.new_price,
     )
     yield tables.TRANSACTION_HASH, (*entry.source, *row)
 

@@ -8,4 +8,7 @@ from twilight.archiver.record import Entry
 
 Rows = Iterator[tuple[Table, Row]]
 Projection = Callable[[Entry, Any], Rows]
-"""From a record and its event to rows; pure, so a replay gives the same rows."""
+"""From a record and its event to rows; pure, so a replay gives the same rows. Not-a-number is written as null.
+
+Raises ``ValueError`` where a value has no column to go to: the record becomes a dead letter.
+"""

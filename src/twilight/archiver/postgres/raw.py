@@ -1,0 +1,81 @@
+"""The raw log, dead letters and duplicates: every record byte for byte, before anything else (storage 4)."""
+
+from collections.abc import Iterable, Sequence
+
+from twilight.archiver.postgres.connection import Connection
+from twilight.archiver.postgres.copying import (
+    binary_bytes,
+    binary_int4,
+    binary_int8,
+    binary_json,
+    binary_text,
+    binary_timestamp,
+    copy_binary,
+)
+from twilight.archiver.reading import key_columns
+from twilight.archiver.record import Entry
+
+NAME_CHARACTERS_MAX = 200  # of what is indexed; the whole text stands in key_raw
+RAW = """stream partition "offset" key_raw agg_id event_type event_version key_metadata payload_raw payload_sha256
+    broker_ts event_ts""".split()
+DEAD = 'stream partition "offset" reason detail key_raw payload_raw'.split()
+DUPLICATE = 'stream partition "offset" event_type first_offset'.split()
+
+
+def write_raw(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Write the records, and which of them are dead or were sent before."""
+    copy_binary(connection, "event_log", RAW, map(_raw_row, entries))
+    dead = [_dead_row(entry) for entry in entries if entry.dead is not None]
+    if dead:
+        copy_binary(connection, "dead_letter", DEAD, dead)
+    write_duplicates(connection, entries)
+
+
+def write_duplicates(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Write which of the records were sent before."""
+    found = [_duplicate_row(entry) for entry in entries if entry.duplicate_of is not None]
+    if found:
+        copy_binary(connection, "event_duplicate", DUPLICATE, found)
+
+
+def _fields(count: int) -> bytes:
+    return count.to_bytes(2, "big")
+
+
+_RAW_FIELDS, _DEAD_FIELDS, _DUPLICATE_FIELDS = (_fields(len(names)) for names in (RAW, DEAD, DUPLICATE))
+
+
+def _where(entry: Entry) -> bytes:
+    stream, partition, offset, _, _ = entry.source
+    return binary_text(stream) + binary_int4(partition) + binary_int8(offset)
+
+
+def _raw_row(entry: Entry) -> bytes:
+    agg_id, kind, version, metadata = key_columns(entry)
+    event_us = None if entry.event_ts_ns is None or not entry.has_own_time else entry.event_ts_ns // 1_000
+    return b"".join(
+        (
+            _RAW_FIELDS,
+            _where(entry),
+            binary_bytes(entry.key_raw),
+            binary_text(agg_id),
+            binary_text(None if kind is None else kind[:NAME_CHARACTERS_MAX]),
+            binary_text(version[:NAME_CHARACTERS_MAX]),
+            binary_json(metadata),
+            binary_bytes(entry.payload_raw),
+            binary_bytes(entry.payload_sha256),
+            binary_timestamp(entry.broker_ms * 1_000),
+            binary_timestamp(event_us),
+        )
+    )
+
+
+def _dead_row(entry: Entry) -> bytes:
+    reason, detail = entry.dead or ("", "")
+    texts = binary_text(reason) + binary_text(detail)
+    return b"".join((_DEAD_FIELDS, _where(entry), texts, binary_bytes(entry.key_raw), binary_bytes(entry.payload_raw)))
+
+
+def _duplicate_row(entry: Entry) -> bytes:
+    kind, first = binary_text(entry.kind), binary_int8(entry.duplicate_of or 0)
+    return b"".join((_DUPLICATE_FIELDS, _where(entry), kind, first))

@@ -42,6 +42,7 @@ def dump(state: State, log_id: str, next_offset: int, taken_ns: int) -> bytes:
     The domain's own `dump` makes plain structures for anyone; this lets msgspec read the records, because
     the loop of the core stands still meanwhile.
     """
+    state.sync()  # an hour of funding stands in the ledgers until a position is looked at
     values = {field.name: getattr(state, field.name) for field in fields(State)}
     if state.pool.pending_orders.trader_order_data:
         raise ValueError("expected a state between two inputs, found a pool with pending orders")

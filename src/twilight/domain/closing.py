@@ -36,7 +36,7 @@ def admit_close(case: Case, command: CloseCommand, broker_time_ms: int | None) -
     _check_prices(command)
     risk.check_age(case, broker_time_ms)
     risk.gate_close(case)
-    position = case.state.positions.get(request.uuid)
+    position = case.state.position(request.uuid)
     if position is None or position.order.status is not OrderStatus.FILLED:
         raise not_found("Order not found or invalid status")
     if position.order.account_id != request.account_id:
@@ -156,7 +156,9 @@ def _set_trigger(case: Case, order: TraderOrder, trigger: Trigger, price: float,
 
 def set_legs_after_fill(case: Case, uuid: str, legs: Legs) -> Iterator[list[Event]]:
     """Run 3.3 for the stop loss and take profit that came with a create, without the gate (3.1, R8)."""
-    position = case.state.positions[uuid]
+    position = case.state.position(uuid)
+    if position is None:
+        return
     order = position.order
     request = CloseRequest(order.account_id, uuid, OrderType.SLTP, 0.0, OrderStatus.FILLED, 0.0)
     command = ExecuteTraderOrderSlTp(request, legs.sltp, legs.meta, legs.settle_message, legs.request_id)

@@ -5,7 +5,7 @@ applied by `evolve` before the next decision of the same input is made. So ten t
 each other, and a log folded by `evolve` alone gives the same state.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from twilight.domain import answers
@@ -29,7 +29,7 @@ from twilight.domain.context import Case, Context
 from twilight.domain.errors import Corrupt
 from twilight.domain.events import Event, Metadata
 from twilight.domain.evolve import evolve, evolve_all
-from twilight.domain.funding import on_funding_hour
+from twilight.domain.funding import Charged, on_funding_hour
 from twilight.domain.genesis import on_genesis
 from twilight.domain.inputs import (
     Admin,
@@ -49,7 +49,7 @@ from twilight.domain.profile import DEFAULT, Profile
 from twilight.domain.state import State
 from twilight.domain.ticks import on_tick
 
-Decisions = Iterator[list[Event]]
+Decisions = Iterator[Sequence[Event]]
 
 
 def decisions(state: State, given: Input, conditions: Conditions, context: Context) -> Decisions:
@@ -64,6 +64,14 @@ def decide(state: State, given: Input, conditions: Conditions, context: Context)
     It works on a copy, which costs as much as the state is large; the running core uses `Engine.apply`.
     """
     return Engine(state.copy(), context).apply(given, conditions)
+
+
+def apply_decision(state: State, decision: Sequence[Event]) -> None:
+    """Apply the events of one decision; a charged hour is applied at once, which evolving each event would equal."""
+    if isinstance(decision, Charged):
+        decision.apply(state)
+    else:
+        evolve_all(state, decision)
 
 
 class Engine:
@@ -82,7 +90,7 @@ class Engine:
         try:
             for decision in decisions(state, given, conditions, self.context):
                 events += decision
-                evolve_all(state, decision)
+                apply_decision(state, decision)
         except Exception as error:
             if not events:
                 raise

@@ -3,7 +3,7 @@
 Totals are not taken from the events that show them but follow from the orders, exactly, however large they are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twilight.domain import clock
@@ -41,7 +41,7 @@ from twilight.domain.events import (
     TxHash,
     TxHashUpdate,
 )
-from twilight.domain.formulas import accrued
+from twilight.domain.ledger import Ledger
 from twilight.domain.numbers import score
 from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
 from twilight.domain.pool import Fees, FundingOrderEventUpdate
@@ -60,7 +60,7 @@ def evolve(state: State, event: Event) -> None:
     _EFFECTS[type(event)](state, event)
 
 
-def evolve_all(state: State, events: list[Event]) -> None:
+def evolve_all(state: State, events: Sequence[Event]) -> None:
     """Apply the events of one decision; what they all carry is remembered once."""
     remembered: Metadata | None = None
     for event in events:
@@ -121,7 +121,7 @@ def _enter(state: State, order: TraderOrder, command: CreateTraderOrder | Create
     state.positions[order.uuid] = position
     state.trader_accounts[order.account_id] = order.uuid
     if filled:
-        _fill(state, order)
+        _fill(state, position)
         return
     _add_pending(state, order, value_of(order))
     open_set(state, order.side).put(order.uuid, score(order.entry_price))
@@ -141,14 +141,17 @@ def _leave(state: State, order: TraderOrder) -> None:
         open_set(state, kept.side).discard(kept.uuid)
         return
     _add_filled(state, kept, -1)
-    liquidation_set(state, kept.side).discard(kept.uuid)
+    liquidation_set(state, kept.side).remove(kept.uuid)
     for sets in (close_limit_set, stop_loss_set, take_profit_set):
         sets(state, kept.side).discard(kept.uuid)
 
 
-def _fill(state: State, order: TraderOrder) -> None:
-    _add_filled(state, order, 1)
-    _put_liquidation(state, order)
+def _fill(state: State, held: Position) -> None:
+    book = state.ledger(held.order.side)
+    book.add(held.order)
+    held.version = book.version
+    _add_filled(state, held.order, 1)
+    _put_liquidation(state, held.order)
 
 
 def _put_liquidation(state: State, order: TraderOrder) -> None:
@@ -160,7 +163,7 @@ def _put_liquidation(state: State, order: TraderOrder) -> None:
 
 def _add_filled(state: State, order: TraderOrder, sign: int) -> None:
     sums = state.exposure
-    sums.accrued_sats += sign * accrued(order.available_margin_sats, order.initial_margin_sats)
+    sums.accrued_sats += sign * state.ledger(order.side).accrued_sats(order)
     if order.side is Side.LONG:
         sums.long_sats += sign * value_of(order)
         sums.long_size += sign * size_of(order)
@@ -185,7 +188,7 @@ def _order_filled(state: State, event: TraderOrderUpdate) -> None:
     position.order = order
     position.margin_fee_pct = state.fees.filled_on_limit
     position.legs = None
-    _fill(state, order)
+    _fill(state, position)
 
 
 def _close_price_set(state: State, event: TraderOrderLimitUpdate) -> None:
@@ -200,11 +203,12 @@ def _funded(state: State, event: TraderOrderFundingUpdate) -> None:
     if not isinstance(command, FundingOrderEventUpdate):
         raise Corrupt(f"a TraderOrderFundingUpdate event cannot carry {type(command).__name__}")
     position, order = _position(state, event.order.uuid), command.order
-    before = position.order
-    state.exposure.accrued_sats += accrued(order.available_margin_sats, order.initial_margin_sats) - accrued(
-        before.available_margin_sats, before.initial_margin_sats
-    )
-    position.order = order
+    book = state.ledger(order.side)
+    state.exposure.accrued_sats -= book.accrued_sats(order)
+    position.order, position.version = order, book.version
+    book.write(order)
+    book.mark_funded(order.uuid)
+    state.exposure.accrued_sats += book.accrued_sats(order)
     position.funded = True
     name = "FilledOnMarket" if order.order_type is OrderType.MARKET else "FilledOnLimit"
     position.margin_fee_pct = float(command.meta[name] or 0)
@@ -283,9 +287,9 @@ def open_set(state: State, side: Side) -> TriggerSet:
     return state.triggers.open_long if side is Side.LONG else state.triggers.open_short
 
 
-def liquidation_set(state: State, side: Side) -> TriggerSet:
+def liquidation_set(state: State, side: Side) -> Ledger:
     """Return the liquidation prices of a side."""
-    return state.triggers.liquidate_long if side is Side.LONG else state.triggers.liquidate_short
+    return state.ledger(side)
 
 
 def close_limit_set(state: State, side: Side) -> TriggerSet:
@@ -303,7 +307,7 @@ def take_profit_set(state: State, side: Side) -> TriggerSet:
     return state.triggers.take_profit_long if side is Side.LONG else state.triggers.take_profit_short
 
 
-_SET_OF: dict[SetAction, Callable[[State, Side], TriggerSet]] = {
+_SET_OF: dict[SetAction, Callable[[State, Side], TriggerSet | Ledger]] = {
     action: chosen
     for actions, chosen in (
         (
@@ -371,7 +375,7 @@ def _bulk_remove(state: State, command: SortedSetCommand) -> None:
     sets, above = _BULK_SETS[command.action, command.side]
     bound = score(command.price)
     for name in sets:
-        members: TriggerSet = getattr(state.triggers, name)
+        members: TriggerSet | Ledger = getattr(state.triggers, name)
         for uuid in members.at_or_above(bound) if above else members.at_or_below(bound):
             members.discard(uuid)
 

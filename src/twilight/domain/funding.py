@@ -1,21 +1,35 @@
-"""Funding: once an hour the heavier side pays (engine 5.3, 2.11, decisions R11, R12, R21, R25)."""
+"""Funding: once an hour the heavier side pays (engine 5.3, 2.11, decisions R11, R12, R21, R25).
 
-from collections.abc import Iterator
+The whole hour is decided at once, over columns, and applied at once; its million events are made when somebody
+reads them. So a tick that arrives meanwhile is not late, only behind them in the log.
+"""
 
-from twilight.domain import formulas
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+
+from twilight.domain import formulas, ledger
 from twilight.domain.commands import Meta
 from twilight.domain.context import Case
 from twilight.domain.events import Event, FundingRateUpdate, Metadata, TraderOrderFundingUpdate
 from twilight.domain.inputs import FundingHour
+from twilight.domain.ledger import Bools, Floats, Ints, Ledger
 from twilight.domain.liquidation import is_liquidated, liquidate
 from twilight.domain.numbers import display
-from twilight.domain.opening import liquidation_price
-from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
+from twilight.domain.orders import Side, TraderOrder
 from twilight.domain.pool import FundingOrderEventUpdate
-from twilight.domain.state import Position
+from twilight.domain.profile import LiquidationBasis
+from twilight.domain.state import State
+
+PERCENT = 100
+SPAN = 8192
+"""Rows that are computed together: small enough for the cache."""
+NO_SEQUENCE = 2**62
 
 
-def on_funding_hour(case: Case, hour: FundingHour) -> Iterator[list[Event]]:
+def on_funding_hour(case: Case, hour: FundingHour) -> Iterator[Sequence[Event]]:
     """Charge one hour, at most once, at a tradable price; `FundingRateUpdate` is the last event."""
     state = case.state
     if not may_fund(case, hour.hour):
@@ -23,8 +37,7 @@ def on_funding_hour(case: Case, hour: FundingHour) -> Iterator[list[Event]]:
     case.metadata = {"funding_hour": str(hour.hour)}
     price, rate = case.price, current_rate(case)
     meta = funding_meta(case, rate)
-    for uuid in [uuid for uuid, held in state.positions.items() if held.order.status is OrderStatus.FILLED]:
-        yield fund(case, state.positions[uuid], rate, meta)
+    yield from _charge(case, rate, meta)
     index = state.funding_index + formulas.funding_index_step(rate, price)
     metadata: Metadata = {**case.metadata, "funding_index": str(index)}
     now = case.conditions
@@ -56,41 +69,223 @@ def funding_meta(case: Case, rate: float) -> Meta:
     }
 
 
-def fund(case: Case, position: Position, rate: float, meta: Meta) -> list[Event]:
-    """Return what one hour does to a position: pay or receive, then K with the fresh rate, then A <= K (R25).
+@dataclass(slots=True)
+class Charge:
+    """One hour of a side, by row: what is left, what must be left, where it is liquidated, and who is due now."""
 
-    A liquidation that the chain refuses leaves the position charged, and due again next hour (W-27).
-    """
-    order = charged(case, position, rate)
-    events = list[Event]()
-    if order.available_margin_sats <= order.maintenance_margin_sats:
-        events = liquidate(case, position, meta=meta, by_funding=order)
-        if is_liquidated(events):
-            return events
-    order.liquidation_price = liquidation_price(case, order)
-    stamped = order.copy()
-    stamped.timestamp = case.conditions.now_iso
-    command = FundingOrderEventUpdate(order, meta)
-    agg_id = f"update_order_funding-{order.uuid}"
-    return [*events, TraderOrderFundingUpdate(stamped, command, agg_id, case.metadata)]
+    ledger: Ledger
+    orders: list[TraderOrder | None]
+    available: Floats
+    maintenance: Floats
+    liquidation: Floats
+    keys: Ints
+    due: Bools
+
+    def order(self, row: int) -> TraderOrder:
+        """Return a position's record as this hour leaves it."""
+        known = self.orders[row]
+        if known is None:
+            raise IndexError(f"row {row} holds no position")
+        order = known.copy()
+        order.available_margin_sats = float(self.available[row])
+        order.maintenance_margin_sats = float(self.maintenance[row])
+        order.liquidation_price = float(self.liquidation[row])
+        return order
 
 
-def charged(case: Case, position: Position, rate: float) -> TraderOrder:
-    """Return the order with its new available and maintenance margin."""
-    order, state = position.order, case.state
-    pay = formulas.funding_payment(rate, order.position_size, case.price)
-    change = -pay if order.side is Side.LONG else pay
-    if change > 0 and case.context.profile.first_funding_pays_only and not position.funded:
-        change = 0.0
-    market = order.order_type is OrderType.MARKET
-    maintenance = formulas.maintenance_margin(
-        formulas.entry_value(order.initial_margin_sats, order.leverage),
-        order.bankruptcy_value_sats,
-        state.fees.filled_on_market if market else state.fees.filled_on_limit,
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one hour charges everybody by."""
+
+    rate_pct: float
+    price: float
+    fee_market_pct: float
+    fee_limit_pct: float
+    mm_ratio: float
+    first_pays_only: bool
+    initial_basis: bool
+
+
+def terms_of(case: Case, rate: float) -> Terms:
+    """Return the terms of an hour."""
+    fees, profile = case.state.fees, case.context.profile
+    return Terms(
         rate,
-        state.params.mm_ratio,
+        case.price,
+        fees.filled_on_market,
+        fees.filled_on_limit,
+        case.state.params.mm_ratio,
+        profile.first_funding_pays_only,
+        profile.liquidation_basis is LiquidationBasis.INITIAL,
     )
-    after = order.copy()
-    after.available_margin_sats = max(order.available_margin_sats + change, 0.0)
-    after.maintenance_margin_sats = maintenance
-    return after
+
+
+def charge(book: Ledger, terms: Terms) -> Charge:
+    """Return what one hour makes of a side: pay or receive, then K with the fresh rate, then A <= K (R25).
+
+    The same operations in the same order as in `formulas`, element by element, a span at a time that stays in cache.
+    """
+    count = len(book.uuids)
+    available, maintenance, liquidation = np.empty((3, count))
+    keys = np.empty(count, dtype=np.int64)
+    for start in range(0, count, SPAN):
+        span = slice(start, min(start + SPAN, count))
+        available[span] = _available(book, span, terms)
+        maintenance[span] = _maintenance(book, span, terms)
+        liquidation[span] = _liquidation_prices(book, span, terms, available[span], maintenance[span])
+        keys[span] = book.keys(liquidation[span])
+    due = book.live() & (available <= maintenance)
+    return Charge(book, book.orders.copy(), available, maintenance, liquidation, keys, due)
+
+
+def _available(book: Ledger, span: slice, terms: Terms) -> Floats:
+    figures = book.figures()
+    pay = terms.rate_pct * figures[ledger.SIZE, span] / (terms.price * PERCENT)
+    change = -pay if book.side is Side.LONG else pay
+    if terms.first_pays_only:
+        change[(change > 0) & ~book.funded()[span]] = 0.0
+    return np.maximum(figures[ledger.AVAILABLE, span] + change, 0.0)
+
+
+def _maintenance(book: Ledger, span: slice, terms: Terms) -> Floats:
+    figures = book.figures()
+    worth = figures[ledger.WORTH, span]
+    fee = np.where(book.market()[span], terms.fee_market_pct, terms.fee_limit_pct)
+    return (terms.mm_ratio * figures[ledger.VALUE, span] + fee * worth + terms.rate_pct * worth) / PERCENT
+
+
+def _liquidation_prices(book: Ledger, span: slice, terms: Terms, available: Floats, maintenance: Floats) -> Floats:
+    figures = book.figures()
+    entry, size = figures[ledger.ENTRY, span], figures[ledger.SIZE, span]
+    margin = figures[ledger.MARGIN, span] if terms.initial_basis else available
+    deficit = entry * (maintenance - margin)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        price = entry * size / ((-deficit if book.side is Side.LONG else deficit) + size)
+        price[~((price > 0) & np.isfinite(price))] = 0.0
+    return price
+
+
+class Hour:
+    """One hour's charge of everybody, frozen: the exchange goes on to other inputs before its events are read."""
+
+    def __init__(self, case: Case, terms: Terms, meta: Meta) -> None:
+        triggers = case.state.triggers
+        books = (triggers.liquidate_long, triggers.liquidate_short)
+        self.charges = [charge(book, terms) for book in books]
+        self.terms, self.meta, self.metadata = terms, meta, case.metadata
+        self.now_iso = case.conditions.now_iso
+        self._sequences = [book.sequences().copy() for book in books]
+        self._charged = [book.live() & ~one.due for book, one in zip(books, self.charges, strict=True)]
+        self._sorted: tuple[Ints, Ints, Ints] | None = None
+
+    def due(self) -> list[tuple[int, int, int]]:
+        """Return sequence, side and row of each position that the hour has used up, by sequence."""
+        return sorted(
+            (int(self._sequences[side][row]), side, row)
+            for side, one in enumerate(self.charges)
+            for row in np.flatnonzero(one.due).tolist()
+        )
+
+    def by_sequence(self) -> tuple[Ints, Ints, Ints]:
+        """Return sequence, side and row of every charged position, by sequence; sorted when first asked for."""
+        if self._sorted is None:
+            rows = [np.flatnonzero(charged) for charged in self._charged]
+            sequences = np.concatenate([known[own] for known, own in zip(self._sequences, rows, strict=True)])
+            sides = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
+            order = np.argsort(sequences, kind="stable")
+            self._sorted = (sequences[order], sides[order], np.concatenate(rows)[order])
+        return self._sorted
+
+    def apply(self, state: State) -> None:
+        """Charge everybody but those who are due."""
+        state.exposure.accrued_sats = 0
+        for one in self.charges:
+            kept = np.flatnonzero(one.due)
+            available, keys = one.available, one.keys
+            if len(kept):  # they end with the margin that they had
+                available, keys = available.copy(), keys.copy()
+                available[kept] = one.ledger.figures()[ledger.AVAILABLE, kept]
+                keys[kept] = one.ledger.own_keys()[kept]
+            book = state.ledger(one.ledger.side)
+            state.exposure.accrued_sats += book.charge(available, one.maintenance, one.liquidation, keys)
+        state.charged_fees_pct = (self.terms.fee_market_pct, self.terms.fee_limit_pct)
+        state.charged_rate_pct = self.terms.rate_pct
+
+    def event(self, side: int, row: int) -> TraderOrderFundingUpdate:
+        """Return the event of one charged position."""
+        order = self.charges[side].order(row)
+        stamped = order.copy()
+        stamped.timestamp = self.now_iso
+        command = FundingOrderEventUpdate(order, self.meta)
+        return TraderOrderFundingUpdate(stamped, command, f"update_order_funding-{order.uuid}", self.metadata)
+
+
+class Charged(Sequence[Event]):
+    """The events of the positions that an hour charged, from one sequence to the next that was due.
+
+    `apply` does to a state what evolving each event does; the first stretch applies the whole hour.
+    """
+
+    def __init__(self, hour: Hour, above: int, below: int, *, first: bool) -> None:
+        self._hour = hour
+        self._above, self._below = above, below
+        self._first = first
+
+    def apply(self, state: State) -> None:
+        """Charge everybody at once, if this is the hour's first stretch."""
+        if self._first:
+            self._hour.apply(state)
+
+    def _bounds(self) -> tuple[int, int]:
+        sequences = self._hour.by_sequence()[0]
+        start, stop = np.searchsorted(sequences, [self._above, self._below], side="right").tolist()
+        return start, stop
+
+    def __len__(self) -> int:
+        start, stop = self._bounds()
+        return stop - start
+
+    def __iter__(self) -> Iterator[Event]:
+        return self._made(*self._bounds())
+
+    def _made(self, start: int, stop: int) -> Iterator[Event]:
+        _, sides, rows = self._hour.by_sequence()
+        for side, row in zip(sides[start:stop].tolist(), rows[start:stop].tolist(), strict=True):
+            yield self._hour.event(side, row)
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Event]: ...
+    def __getitem__(self, index: int | slice) -> Event | list[Event]:
+        """Return one event, or those of a slice: a publisher takes an hour in pieces."""
+        start, stop = self._bounds()
+        if isinstance(index, slice):
+            first, last, _ = index.indices(stop - start)
+            return list(self._made(start + first, start + max(first, last)))
+        _, sides, rows = self._hour.by_sequence()
+        at = range(start, stop)[index]
+        return self._hour.event(int(sides[at]), int(rows[at]))
+
+
+def _charge(case: Case, rate: float, meta: Meta) -> Iterator[Sequence[Event]]:
+    """Yield the hour by entry sequence: stretches of charged positions, and each liquidation between them."""
+    hour = Hour(case, terms_of(case, rate), meta)
+    above = -1
+    for sequence, side, row in hour.due():
+        yield Charged(hour, above, sequence, first=above < 0)
+        yield _liquidation(case, hour, side, row)
+        above = sequence
+    yield Charged(hour, above, NO_SEQUENCE, first=above < 0)
+
+
+def _liquidation(case: Case, hour: Hour, side: int, row: int) -> list[Event]:
+    """Return the end of a position that the hour has used up; one that the chain refuses to end is only charged."""
+    order = hour.charges[side].order(row)
+    position = case.state.position(order.uuid)
+    if position is None:
+        raise IndexError(f"row {row} holds no position")
+    events = liquidate(case, position, meta=hour.meta, by_funding=order)
+    if not is_liquidated(events):
+        events.append(hour.event(side, row))
+    return events

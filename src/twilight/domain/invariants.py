@@ -18,6 +18,7 @@ CLOSE_SETS = (close_limit_set, stop_loss_set, take_profit_set)
 
 def violations(state: State) -> list[str]:
     """Return one line for each invariant that does not hold; an empty list is a sound exchange."""
+    state.sync()
     return [
         *_totals(state),
         *_sets(state),

@@ -29,6 +29,7 @@ Plain = dict[str, Any]
 
 def dump(state: State) -> Plain:
     """Return the whole state as plain structures."""
+    state.sync()
     return {
         "format": FORMAT,
         "price": state.price,
@@ -123,6 +124,7 @@ def _dump_position(held: Position) -> Plain:
 
 def _load_position(plain: Plain) -> Position:
     legs = plain["legs"]
+    close_limit, stop_loss, take_profit = plain["set_by"]
     return Position(
         _trader_order(plain["order"]),
         plain["payload"],
@@ -131,8 +133,10 @@ def _load_position(plain: Plain) -> Position:
         plain["margin_rate_pct"],
         plain["memo"],
         plain["funded"],
-        None if legs is None else Legs(SlTp(legs[0], legs[1]), *legs[2:]),
-        *plain["set_by"],
+        legs=None if legs is None else Legs(SlTp(legs[0], legs[1]), *legs[2:]),
+        close_limit_request_id=close_limit,
+        stop_loss_request_id=stop_loss,
+        take_profit_request_id=take_profit,
     )
 
 

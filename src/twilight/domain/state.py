@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from twilight.domain.commands import Meta, SlTp
-from twilight.domain.orders import LendOrder, TraderOrder
+from twilight.domain.ledger import Ledger
+from twilight.domain.orders import LendOrder, OrderStatus, OrderType, Side, TraderOrder
 from twilight.domain.pool import Fees, LendPool, PoolBatchOrder, RiskParams
 from twilight.domain.triggers import Triggers
 
@@ -40,6 +41,8 @@ class Position:
     margin_rate_pct: float = 0.0
     memo: str | None = None
     funded: bool = False
+    version: int = 0
+    """The version of its side's ledger that this was read at."""
     legs: Legs | None = None
     close_limit_request_id: str = ""
     stop_loss_request_id: str = ""
@@ -123,9 +126,47 @@ class State:
     retries: dict[str, Retry] = field(default_factory=dict)
     shortfall_sats: int = 0
     """What winners were owed beyond the pool, in total (R6)."""
+    charged_fees_pct: tuple[float, float] = (0.0, 0.0)
+    """The market and limit fee of the last hour that was charged at once."""
+    charged_rate_pct: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Enter the positions of a loaded state into the ledgers."""
+        for held in self.positions.values():
+            if held.order.status is OrderStatus.FILLED:
+                book = self.ledger(held.order.side)
+                book.add(held.order, funded=held.funded)
+                held.version = book.version
+
+    def ledger(self, side: Side) -> Ledger:
+        """Return the open positions of a side."""
+        return self.triggers.liquidate_long if side is Side.LONG else self.triggers.liquidate_short
+
+    def position(self, uuid: str) -> Position | None:
+        """Return a live order, brought up to date with the funding of its side."""
+        held = self.positions.get(uuid)
+        if held is not None and held.order.status is OrderStatus.FILLED:
+            book = self.ledger(held.order.side)
+            if held.version != book.version:
+                self._refresh(held, book)
+        return held
+
+    def sync(self) -> None:
+        """Bring every position up to date, before somebody reads them all."""
+        for uuid in self.positions:
+            self.position(uuid)
+
+    def _refresh(self, held: Position, book: Ledger) -> None:
+        held.order = book.refresh(held.order)
+        held.version = book.version
+        held.funded = True
+        market = held.order.order_type is OrderType.MARKET
+        held.margin_fee_pct = self.charged_fees_pct[0 if market else 1]
+        held.margin_rate_pct = self.charged_rate_pct
 
     def copy(self) -> State:
         """Return an independent state; records are shared, since nothing changes one after it was made."""
+        self.sync()
         own: dict[str, object] = {
             "exposure": replace(self.exposure),
             "switches": replace(self.switches),

@@ -107,7 +107,9 @@ def check_liquidations(case: Case) -> Iterator[list[Event]]:
     if removals:
         yield removals
     for uuid in fired:
-        yield liquidation(case, case.state.positions[uuid])
+        position = case.state.position(uuid)
+        if position is not None:
+            yield liquidation(case, position)
 
 
 def liquidation(case: Case, position: Position) -> list[Event]:
@@ -136,7 +138,7 @@ def check_closes(case: Case) -> Iterator[list[Event]]:
         yield removals
     for group in groups:
         for uuid in group.uuids:
-            position = case.state.positions.get(uuid)
+            position = case.state.position(uuid)
             if position is not None and position.order.status is OrderStatus.FILLED and uuid in fired:
                 close = Close(fee_when_fired(case, group.trigger), trigger=group.trigger, fired=fired.pop(uuid))
                 yield settle(case, position, close)

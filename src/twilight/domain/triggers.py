@@ -7,6 +7,9 @@ compares one number, however many orders rest. Among equal scores the order of i
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
+from twilight.domain.ledger import Ledger
+from twilight.domain.orders import Side
+
 CHUNK_MAX = 1024
 
 Key = tuple[int, int]
@@ -145,8 +148,8 @@ class Triggers:
     def __init__(self) -> None:
         self.open_long = TriggerSet()
         self.open_short = TriggerSet()
-        self.liquidate_long = TriggerSet()
-        self.liquidate_short = TriggerSet()
+        self.liquidate_long = Ledger(Side.LONG)
+        self.liquidate_short = Ledger(Side.SHORT)
         self.close_long = TriggerSet()
         self.close_short = TriggerSet()
         self.stop_loss_long = TriggerSet()

@@ -1,0 +1,282 @@
+"""The open positions of one side as columns: what a tick and an hour of funding must look at is in one place.
+
+A million positions are charged by a few vector operations, and a tick that liquidates nobody compares one number
+per block of rows. The columns hold what funding changes; a position's record is brought up to date when it is next
+looked at (`State.position`). Elementwise double arithmetic gives the same digits as the formulas' (2.17).
+
+It is also the side's set of liquidation prices (engine 1.8), so it has the members of a `TriggerSet`.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twilight.domain.formulas import accrued
+from twilight.domain.orders import OrderType, Side, TraderOrder
+
+BLOCK = 1024
+NOWHERE = -(2**63)
+"""The key of a row that has no liquidation price."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+SIZE, VALUE, MARGIN, ENTRY, WORTH, AVAILABLE, MAINTENANCE, LIQUIDATION = range(8)
+VACANT = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+
+
+class Ledger:
+    """Rows of FILLED positions of one side, and under which score each is liquidated."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self._sign = 1 if side is Side.LONG else -1
+        self.rows: dict[str, int] = {}
+        self.uuids: list[str] = []
+        self.orders: list[TraderOrder | None] = []
+        self._free: list[int] = []
+        self._figures: Floats = np.zeros((8, BLOCK))
+        self._market: Bools = np.zeros(BLOCK, dtype=np.bool_)
+        self._funded: Bools = np.zeros(BLOCK, dtype=np.bool_)
+        self._live: Bools = np.zeros(BLOCK, dtype=np.bool_)
+        self._sequences: Ints = np.zeros(BLOCK, dtype=np.int64)
+        self._keys: Ints = np.full(BLOCK, NOWHERE, dtype=np.int64)
+        self._numbers: Ints = np.zeros(BLOCK, dtype=np.int64)
+        self._blocks: Ints = np.full(1, NOWHERE, dtype=np.int64)
+        self._counter = 0
+        self.version = 0
+        """How often funding has changed the columns at once; a position of another version must be read anew."""
+
+    # --- rows ---
+
+    def add(self, order: TraderOrder, *, funded: bool = False) -> None:
+        """Enter a position, not yet under a liquidation price; one that is in is written anew."""
+        row = self.rows.get(order.uuid)
+        if row is None:
+            row = self._new_row(order.uuid)
+        self._live[row] = True
+        self._market[row] = order.order_type is OrderType.MARKET
+        self._funded[row] = funded
+        self._sequences[row] = order.entry_sequence
+        self.write(order)
+
+    def write(self, order: TraderOrder) -> None:
+        """Take a position's figures from its record."""
+        row = self.rows[order.uuid]
+        self.orders[row] = order
+        self._figures[:, row] = (
+            order.position_size,
+            order.initial_margin_sats * order.leverage,
+            order.initial_margin_sats,
+            order.entry_price,
+            order.bankruptcy_value_sats,
+            order.available_margin_sats,
+            order.maintenance_margin_sats,
+            order.liquidation_price,
+        )
+
+    def mark_funded(self, uuid: str) -> None:
+        """Note that the position was charged at least once (R21)."""
+        self._funded[self.rows[uuid]] = True
+
+    def is_funded(self, uuid: str) -> bool:
+        """Return whether the position was charged at least once (R21)."""
+        return bool(self._funded[self.rows[uuid]])
+
+    def remove(self, uuid: str) -> None:
+        """Let a position go; its row waits for the next one."""
+        self.discard(uuid)
+        row = self.rows.pop(uuid)
+        self._live[row] = self._funded[row] = False
+        self._figures[:, row] = VACANT
+        self.orders[row] = None
+        self._free.append(row)
+
+    def refresh(self, order: TraderOrder) -> TraderOrder:
+        """Return the record with what funding has changed since it was made."""
+        row = self.rows[order.uuid]
+        fresh = order.copy()
+        figures = self._figures[:, row].tolist()
+        fresh.available_margin_sats = figures[AVAILABLE]
+        fresh.maintenance_margin_sats = figures[MAINTENANCE]
+        fresh.liquidation_price = figures[LIQUIDATION]
+        self.orders[row] = fresh
+        return fresh
+
+    def accrued_sats(self, order: TraderOrder) -> int:
+        """Return R(A - M) of a position as it now stands."""
+        available = float(self._figures[AVAILABLE, self.rows[order.uuid]])
+        return accrued(available, order.initial_margin_sats)
+
+    def _new_row(self, uuid: str) -> int:
+        if self._free:
+            row = self._free.pop()
+            self.uuids[row] = uuid
+        else:
+            row = len(self.uuids)
+            self.uuids.append(uuid)
+            self.orders.append(None)
+            if row == len(self._keys):
+                self._grow()
+        self.rows[uuid] = row
+        return row
+
+    def _grow(self) -> None:
+        size = len(self._keys)
+        self._figures = np.concatenate([self._figures, np.zeros_like(self._figures)], axis=1)
+        for name in ("_market", "_funded", "_live", "_sequences", "_numbers"):
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+        self._keys = np.concatenate([self._keys, np.full(size, NOWHERE, dtype=np.int64)])
+        self._blocks = np.concatenate([self._blocks, np.full(size // BLOCK, NOWHERE, dtype=np.int64)])
+
+    # --- columns ---
+
+    def figures(self) -> Floats:
+        """Return the figures of all rows, vacant ones included."""
+        return self._figures[:, : len(self.uuids)]
+
+    def market(self) -> Bools:
+        """Return which rows were opened at the market."""
+        return self._market[: len(self.uuids)]
+
+    def funded(self) -> Bools:
+        """Return which rows were charged at least once."""
+        return self._funded[: len(self.uuids)]
+
+    def live(self) -> Bools:
+        """Return which rows hold a position."""
+        return self._live[: len(self.uuids)]
+
+    def sequences(self) -> Ints:
+        """Return the rows' entry sequences."""
+        return self._sequences[: len(self.uuids)]
+
+    def charge(self, available: Floats, maintenance: Floats, liquidation: Floats, keys: Ints) -> int:
+        """Write what one hour made of every row, last among equals by sequence; return the sum of R(A - M)."""
+        count = len(self.uuids)
+        figures = self._figures
+        figures[AVAILABLE, :count] = available
+        figures[MAINTENANCE, :count] = maintenance
+        figures[LIQUIDATION, :count] = liquidation
+        self._funded[:count] = self._live[:count]
+        self._keys[:count] = keys
+        np.add(self._sequences[:count], self._counter, out=self._numbers[:count])
+        self._counter += int(self._sequences[:count].max(initial=0))
+        self._blocks = self._keys.reshape(-1, BLOCK).max(axis=1)
+        self.version += 1
+        return sum_of_accrued(available, figures[MARGIN, :count])
+
+    def keys(self, liquidation: Floats) -> Ints:
+        """Return the keys of liquidation prices: the larger, the sooner the position is reached."""
+        return np.where(liquidation > 0, self._sign * scores(liquidation), NOWHERE)
+
+    def own_keys(self) -> Ints:
+        """Return the keys of all rows as they are."""
+        return self._keys[: len(self.uuids)]
+
+    # --- the set of liquidation prices ---
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self._keys != NOWHERE))
+
+    def __contains__(self, uuid: str) -> bool:
+        return self.score(uuid) is not None
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        """Yield (uuid, score) in ascending score, ties in insertion order."""
+        rows = self._ordered(np.flatnonzero(self._keys != NOWHERE))
+        for row in rows.tolist():
+            yield self.uuids[row], self._sign * int(self._keys[row])
+
+    def score(self, uuid: str) -> int | None:
+        """Return the uuid's score, None if it is not in the set."""
+        row = self.rows.get(uuid)
+        if row is None or self._keys[row] == NOWHERE:
+            return None
+        return self._sign * int(self._keys[row])
+
+    def put(self, uuid: str, score: int) -> None:
+        """Put the uuid under the score, last among equals; a uuid that is in already moves."""
+        row = self.rows.get(uuid)
+        if row is None:
+            row = self._new_row(uuid)
+        self._counter += 1
+        self._numbers[row] = self._counter
+        self._set_key(row, self._sign * score)
+
+    def discard(self, uuid: str) -> bool:
+        """Take the uuid out of the set; return whether it was in."""
+        row = self.rows.get(uuid)
+        if row is None or self._keys[row] == NOWHERE:
+            return False
+        self._set_key(row, NOWHERE)
+        return True
+
+    def at_or_above(self, score: int) -> list[str]:
+        """Return the uuids whose score is at least this one, in ascending score: the longs that fire."""
+        if self._sign < 0:
+            return self._uuids(np.flatnonzero((self._keys != NOWHERE) & (self._keys <= -score)))
+        return self._reached(score)
+
+    def at_or_below(self, score: int) -> list[str]:
+        """Return the uuids whose score is at most this one, in ascending score: the shorts that fire."""
+        if self._sign > 0:
+            return self._uuids(np.flatnonzero((self._keys != NOWHERE) & (self._keys <= score)))
+        return self._reached(-score)
+
+    def rebuild(self, members: Iterable[tuple[str, int]]) -> None:
+        """Put all members anew; among equal scores the given order holds."""
+        for uuid, score in members:
+            self.put(uuid, score)
+
+    def copy(self) -> "Ledger":
+        """Return an independent ledger with the same rows."""
+        other = Ledger(self.side)
+        for name, value in vars(self).items():
+            setattr(other, name, value.copy() if isinstance(value, dict | list | np.ndarray) else value)
+        return other
+
+    def _set_key(self, row: int, key: int) -> None:
+        old, self._keys[row] = self._keys[row], key
+        block = row // BLOCK
+        best = self._blocks[block]
+        if key >= best:
+            self._blocks[block] = key
+        elif old == best:
+            self._blocks[block] = self._keys[block * BLOCK : (block + 1) * BLOCK].max()
+
+    def _reached(self, key: int) -> list[str]:
+        hot = np.flatnonzero(self._blocks >= key)
+        if not len(hot):
+            return []
+        rows = [block * BLOCK + np.flatnonzero(self._keys[block * BLOCK : (block + 1) * BLOCK] >= key) for block in hot]
+        return self._uuids(np.concatenate(rows))
+
+    def _uuids(self, rows: Ints) -> list[str]:
+        return [self.uuids[row] for row in self._ordered(rows).tolist()]
+
+    def _ordered(self, rows: Ints) -> Ints:
+        return rows[np.lexsort((self._numbers[rows], self._sign * self._keys[rows]))]
+
+
+def scores(prices: Floats) -> Ints:
+    """Return the scores of finite prices of 0 or more, as `numbers.score` gives them."""
+    scaled = prices * 10_000
+    if scaled.max(initial=0.0) < 2.0**63:
+        return scaled.astype(np.int64)
+    return np.where(scaled < 2.0**63, np.minimum(scaled, 2.0**62).astype(np.int64), 2**63 - 1)
+
+
+def sum_of_accrued(available: Floats, margin: Floats) -> int:
+    """Return the exact sum of R(A - M), whatever its size."""
+    difference = available - margin
+    nearest = np.rint(difference)
+    ties = np.flatnonzero(np.abs(difference - nearest) == 0.5)  # noqa: PLR2004  # a half
+    nearest[ties] = np.trunc(difference[ties]) + np.sign(difference[ties])
+    whole = nearest.astype(np.int64)
+    if len(whole) * float(np.abs(nearest).max(initial=0.0)) < 2.0**62:
+        return int(whole.sum())
+    return (int((whole >> 25).sum()) << 25) + int((whole & (2**25 - 1)).sum())

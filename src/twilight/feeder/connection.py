@@ -7,7 +7,9 @@ frame is read when it comes, so a flood cannot starve the timer. Price feed spec
 
 import asyncio
 import contextlib
+import functools
 import random
+import ssl
 from dataclasses import dataclass, field
 
 import picows
@@ -23,7 +25,14 @@ from twilight.ops.logs import get
 CONNECT_WITHIN_S = 10.0
 CLOSE_WITHIN_S = 1.0
 NOT_CONNECTED = (OSError, TimeoutError, picows.WSError, ValueError)
+HEADERS = {"User-Agent": "twilight-feeder"}
 _log = get(__name__)
+
+
+@functools.cache
+def tls() -> ssl.SSLContext:
+    """Return the context that verifies certificates; made once, because reading all authorities takes a while."""
+    return ssl.create_default_context()
 
 
 @dataclass(slots=True)
@@ -208,6 +217,8 @@ class VenueKeeper:
                 await ws_connect(
                     lambda: link,
                     self.venue.address,
+                    ssl_context=tls(),
+                    extra_headers=HEADERS,
                     websocket_handshake_timeout=CONNECT_WITHIN_S,
                     max_frame_size=FRAME_BYTES_MAX,
                     max_redirects=0,

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from twilight.domain.index import tick as tick_text
 from twilight.feeder.clock import Clock, SystemClock
-from twilight.feeder.connection import VenueKeeper
+from twilight.feeder.connection import VenueKeeper, tls
 from twilight.feeder.epoch import StateFolder
 from twilight.feeder.keys import load_or_make
 from twilight.feeder.publish import Hub, PublicServer, serve
@@ -60,6 +60,7 @@ class Feeder:
     async def run(self, stop: Stop) -> None:
         """Keep the venues connected and tick until asked to stop."""
         chance = random.SystemRandom()
+        tls()
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(keeper.run(chance.uniform(0, START_SPREAD_S)), name=f"venue {name}")

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, Final, Literal, NamedTuple
 
 import httpx
 from rich.console import Console, Group, RenderableType
@@ -23,24 +24,36 @@ STATE_STYLES: Final = {
     "DOWN": "bright_black",
 }
 STATUS_STYLES: Final = {"HEALTHY": "bold green", "DEGRADED": "bold yellow", "HOLD": "bold red", "HALTED": "bold red"}
+
+
+class Column(NamedTuple):
+    """A column: its title, the member of the detail object, its least width; figures stand to the right."""
+
+    title: str
+    key: str
+    width: int
+    is_figure: bool = True
+
+
 COLUMNS: Final = (
-    ("venue", "name", "left"),
-    ("state", "state", "left"),
-    ("price", "price", "right"),
-    ("bps", "deviation_bps", "right"),
-    ("age ms", "quote_age_ms", "right"),
-    ("link", "link_age_ms", "right"),
-    ("lag", "lag_ms", "right"),
-    ("reconn", "reconnects", "right"),
+    Column("venue", "name", 8, is_figure=False),
+    Column("state", "state", 11, is_figure=False),
+    Column("price", "price", 9),
+    Column("bps", "deviation_bps", 7),
+    Column("age ms", "quote_age_ms", 6),
+    Column("link", "link_age_ms", 5),
+    Column("lag", "lag_ms", 5),
+    Column("reconn", "reconnects", 6),
 )
 MORE_COLUMNS: Final = (
-    ("bid", "bid", "right"),
-    ("ask", "ask", "right"),
-    ("frames", "frames", "right"),
-    ("bad", "bad_frames", "right"),
-    ("last error", "last_error", "left"),
+    Column("bid", "bid", 9),
+    Column("ask", "ask", 9),
+    Column("frames", "frames", 7),
+    Column("bad", "bad_frames", 4),
+    Column("last error", "last_error", 10, is_figure=False),
 )
-WIDE: Final = 120
+MONEY: Final = frozenset({"price", "bid", "ask"})
+WIDE: Final = 130
 
 Json = Mapping[str, Any]
 
@@ -62,10 +75,11 @@ def render(sources: Json, width: int) -> RenderableType:
     """Return the table of one moment, with more columns where there is room for them."""
     columns = COLUMNS + MORE_COLUMNS if width >= WIDE else COLUMNS
     table = Table(header_style="bold", padding=(0, 1))
-    for title, _, justify in columns:
-        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # left or right
+    for column in columns:
+        justify: Literal["left", "right"] = "right" if column.is_figure else "left"
+        table.add_column(column.title, justify=justify, no_wrap=True, min_width=column.width)
     for detail in sources["sources"]:
-        table.add_row(*(Text(_text(detail[key]), style=_style(key, detail)) for _, key, _ in columns))
+        table.add_row(*(Text(_text(column.key, detail), style=_style(column.key, detail)) for column in columns))
     return Group(_headline(sources), table)
 
 
@@ -81,10 +95,13 @@ def watch(base_url: str, console: Console, *, once: bool = False) -> None:
                 time.sleep(REFRESH_S)
 
 
-def _text(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:+.2f}"
-    return "" if value is None else str(value)[:48]
+def _text(key: str, detail: Json) -> str:
+    value = detail[key]
+    if value is None:
+        return ""
+    if key in MONEY:
+        return f"{Decimal(value):.2f}"
+    return f"{value:+.2f}" if isinstance(value, float) else str(value)
 
 
 def _style(key: str, detail: Json) -> str:

@@ -1,5 +1,6 @@
 """Reading one partition from a position that the caller keeps (design.md 2, rule 5)."""
 
+import time
 from types import TracebackType
 from typing import Literal, Self
 
@@ -18,6 +19,7 @@ from twilight.bus.records import Record
 from twilight.ops.errors import Corrupt, Unavailable
 
 REQUEST_TIMEOUT_S = 10.0
+RETRY_S = 0.1
 QUEUE_KIB_MAX = 64 * 1024
 FETCH_WAIT_MS = 10
 
@@ -89,17 +91,25 @@ class LogReader:
         return self._offset(OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
     def _offset(self, spec: OffsetSpec) -> int:
+        """Ask for a bound of the log; a leader that is just being chosen is waited for."""
+        deadline = time.monotonic() + REQUEST_TIMEOUT_S
+        while True:
+            try:
+                return self._ask(spec)
+            except KafkaException as error:
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    where = f"{self._partition.topic}/{self._partition.partition}"
+                    raise Unavailable(f"cannot ask for the bounds of {where}: {error}") from error
+                time.sleep(RETRY_S)
+
+    def _ask(self, spec: OffsetSpec) -> int:
         self._admin = self._admin or AdminClient({"bootstrap.servers": self._brokers, "log_level": 2})
         asked = self._admin.list_offsets(
             {self._partition: spec},
             isolation_level=self._isolation,
             request_timeout=REQUEST_TIMEOUT_S,
         )
-        try:
-            return int(next(iter(asked.values())).result().offset)
-        except KafkaException as error:
-            where = f"{self._partition.topic}/{self._partition.partition}"
-            raise Unavailable(f"cannot ask for the bounds of {where}: {error}") from error
+        return int(next(iter(asked.values())).result().offset)
 
     def seek(self, offset: int) -> None:
         """Go on reading at this offset."""

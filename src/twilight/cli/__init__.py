@@ -36,7 +36,7 @@ class Lazy(TyperGroup):
         return command
 
 
-app = typer.Typer(cls=Lazy, no_args_is_help=True, help="The Twilight exchange.")
+app = typer.Typer(cls=Lazy, no_args_is_help=True, pretty_exceptions_enable=False, help="The Twilight exchange.")
 
 
 @app.callback()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jgo.maven import Dependency, MavenContext, PythonResolver
@@ -44,6 +45,9 @@ class Pinned:
         return f"{self.group}:{self.artifact}:{self.version}"
 
 
+Resolve = Callable[[Pinned], Path]
+
+
 def read_lock(name: str) -> list[Pinned]:
     """Return the archives that `services/<name>.lock` pins.
 
@@ -65,8 +69,10 @@ def _parse(line: str, path: Path) -> Pinned:
     return Pinned(group, artifact, version, digest)
 
 
-def fetch(name: str, cache: Path, progress: Progress) -> Path:
+def fetch(name: str, cache: Path, progress: Progress, resolve: Resolve | None = None) -> Path:
     """Return a folder that holds every archive of the lock, each checked against its hash.
+
+    `resolve` brings one archive to a file in the cache; by default from Maven Central.
 
     Raises:
         Corrupt: an archive's bytes are not the pinned ones.
@@ -77,9 +83,9 @@ def fetch(name: str, cache: Path, progress: Progress) -> Path:
     with _locked(cache / f"{name}.lock"):
         folder.mkdir(parents=True, exist_ok=True)
         missing = [archive for archive in pinned if not (folder / archive.file_name).exists()]
-        context = MavenContext(repo_cache=cache / "maven", resolver=PythonResolver())
+        bring = resolve or partial(_from_maven, MavenContext(repo_cache=cache / "maven", resolver=PythonResolver()))
         with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
-            fetched = pool.map(lambda archive: _fetch_one(context, archive, folder / archive.file_name), missing)
+            fetched = pool.map(lambda archive: _fetch_one(bring, archive, folder / archive.file_name), missing)
             for count, _ in enumerate(fetched, start=len(pinned) - len(missing) + 1):
                 progress(name, count, len(pinned))
     return folder
@@ -89,11 +95,11 @@ def _fingerprint(pinned: list[Pinned]) -> str:
     return hashlib.sha256("".join(p.sha256 for p in pinned).encode()).hexdigest()[:12]
 
 
-def _fetch_one(context: MavenContext, archive: Pinned, target: Path) -> None:
+def _fetch_one(resolve: Resolve, archive: Pinned, target: Path) -> None:
     """Fetch one archive; what an earlier, interrupted fetch left behind is thrown away and fetched once more."""
     digest = ""
     for _ in range(2):
-        found = _resolve(context, archive)
+        found = resolve(archive)
         digest = hashlib.sha256(found.read_bytes()).hexdigest()
         if digest == archive.sha256:
             found.replace(target)
@@ -102,7 +108,7 @@ def _fetch_one(context: MavenContext, archive: Pinned, target: Path) -> None:
     raise Corrupt(f"{archive.label}: expected SHA-256 {archive.sha256}, found {digest}: do not use it, ask why")
 
 
-def _resolve(context: MavenContext, archive: Pinned) -> Path:
+def _from_maven(context: MavenContext, archive: Pinned) -> Path:
     component = context.project(archive.group, archive.artifact).at_version(archive.version)
     try:
         return Path(component.artifact().resolve())

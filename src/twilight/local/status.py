@@ -1,10 +1,12 @@
 """What the supervisor knows of the exchange, and how it reads: one JSON document, one line, one table. Pure."""
 
 from enum import StrEnum
+from textwrap import shorten
 
 import msgspec
 
 SATS_PER_BTC = 100_000_000
+DETAIL_WIDTH = 70
 
 
 class Phase(StrEnum):
@@ -113,7 +115,7 @@ def _word(part: PartStatus) -> str:
     times = f" x{part.restarts}" if part.restarts else ""
     if part.is_well:
         return f"{part.name} ok{times}"
-    why = f": {part.detail}" if part.detail else ""
+    why = f": {shorten(part.detail, DETAIL_WIDTH, placeholder=' ..')}" if part.detail else ""
     return f"{part.name} {part.state.upper()}{times}{why}"
 
 

@@ -1,0 +1,116 @@
+"""Topics, readers and producers on the real Kafka."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from twilight.bus import Aborted, Fenced, LogReader, Producer, Record, TopicSpec, TransactionalProducer, ensure
+from twilight.bus.topics import cleanup_policy
+from twilight.ops.errors import Corrupt, Unavailable
+
+pytestmark = pytest.mark.servers
+
+NOWHERE = "127.0.0.1:1"
+
+
+@pytest.fixture
+def log(kafka: str, topic: Callable[[str], str]) -> str:
+    name = topic("log")
+    ensure(kafka, [TopicSpec(name)])
+    return name
+
+
+@pytest.fixture
+def writer(kafka: str, log: str) -> TransactionalProducer:
+    producer = TransactionalProducer(kafka, f"writer-of-{log}")
+    producer.init()
+    return producer
+
+
+def read_to_end(reader: LogReader) -> Iterator[Record]:
+    while not reader.at_end():
+        yield from reader.read(100, 0.2)
+
+
+def read_for_ten_seconds(reader: LogReader) -> None:
+    for _ in range(50):
+        reader.read(1, 0.2)
+
+
+def test_a_topic_that_is_there_is_left_as_it_is_and_keeps_its_id(kafka: str, topic: Callable[[str], str]) -> None:
+    name = topic("twice")
+    first = ensure(kafka, [TopicSpec(name, cleanup="compact")])
+    assert ensure(kafka, [TopicSpec(name)]) == first
+    assert cleanup_policy(kafka, name) == "compact"
+
+
+def test_what_is_sent_is_read_back_byte_for_byte_with_the_brokers_time(kafka: str, log: str) -> None:
+    producer = Producer(kafka)
+    producer.send(log, b"key", b"value")
+    producer.send(log, None, b"")
+    producer.flush(10)
+    with LogReader(kafka, log, start="earliest") as reader:
+        found = list(read_to_end(reader))
+    assert [(r.offset, r.key, r.value) for r in found] == [(0, b"key", b"value"), (1, None, b"")]
+    assert all(record.timestamp_ms > 1_600_000_000_000 for record in found)
+
+
+def test_a_transaction_returns_the_offsets_of_its_records(kafka: str, log: str, writer: TransactionalProducer) -> None:
+    first = writer.publish([(log, b"a", b"1"), (log, b"b", b"2")])
+    second = writer.publish([(log, b"c", b"3")])
+    assert (first, second) == ([0, 1], [3])  # offset 2 is the marker of the first transaction
+    with LogReader(kafka, log, start="earliest") as reader:
+        assert [record.value for record in read_to_end(reader)] == [b"1", b"2", b"3"]
+        assert reader.position() == reader.end_offset() == 5
+
+
+def test_a_reader_starts_where_it_is_told(kafka: str, log: str, writer: TransactionalProducer) -> None:
+    writer.publish([(log, None, str(number).encode()) for number in range(5)])
+    with LogReader(kafka, log, start=3) as middle, LogReader(kafka, log, start="end") as end:
+        assert [record.value for record in read_to_end(middle)] == [b"3", b"4"]
+        assert end.read(10, 0.2) == []
+        writer.publish([(log, None, b"new")])
+        assert [record.value for record in end.read(10, 5.0)] == [b"new"]
+
+
+def test_a_new_writer_fences_the_old_one(kafka: str, log: str, writer: TransactionalProducer) -> None:
+    writer.publish([(log, None, b"old")])
+    TransactionalProducer(kafka, f"writer-of-{log}").init()
+    with pytest.raises(Fenced):
+        writer.publish([(log, None, b"too late")])
+    with LogReader(kafka, log, start="earliest") as reader:
+        assert [record.value for record in read_to_end(reader)] == [b"old"]
+
+
+def test_a_transaction_that_failed_leaves_nothing_to_read_once_the_writer_has_started_again(
+    kafka: str, log: str, writer: TransactionalProducer
+) -> None:
+    with pytest.raises(Aborted):
+        writer.publish([(log, None, b"first half"), (log, None, b"x" * (17 * 1024 * 1024))])
+    TransactionalProducer(kafka, f"writer-of-{log}").init()
+    with LogReader(kafka, log, start="earliest") as reader:
+        assert list(read_to_end(reader)) == []
+
+
+def test_a_position_outside_of_the_log_is_corruption(kafka: str, log: str) -> None:
+    with LogReader(kafka, log, start=1_000) as reader, pytest.raises(Corrupt):
+        read_for_ten_seconds(reader)
+
+
+def test_a_group_keeps_the_position_that_was_committed(kafka: str, log: str, writer: TransactionalProducer) -> None:
+    writer.publish([(log, None, b"1"), (log, None, b"2")])
+    with LogReader(kafka, log, start="earliest", group=f"group-{log}") as reader:
+        assert reader.committed() is None
+        reader.commit(1)
+        while reader.committed() is None:
+            reader.read(1, 0.1)
+        assert reader.committed() == 1
+
+
+def test_a_cluster_that_is_away_is_unavailable_not_an_endless_wait() -> None:
+    producer = Producer(NOWHERE, delivery_timeout_ms=500)
+    producer.send("log", None, b"value")
+    with pytest.raises(Unavailable):
+        producer.flush(5)
+    with pytest.raises(Unavailable):
+        TransactionalProducer(NOWHERE, "nobody").init(0.5)

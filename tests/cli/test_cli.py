@@ -1,0 +1,36 @@
+"""The `twilight` command as a user meets it."""
+
+import subprocess
+import sys
+
+
+def _twilight(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "twilight", *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_the_help_names_every_group_of_commands() -> None:
+    shown = _twilight("--help")
+    assert shown.returncode == 0
+    for name in ("up", "down", "status", "logs", "core", "feeder", "archiver", "api", "wire", "local"):
+        assert f" {name} " in shown.stdout
+
+
+def test_an_unknown_command_is_refused_with_its_name() -> None:
+    refused = _twilight("conquer")
+    assert refused.returncode == 2
+    assert "conquer" in refused.stderr
+
+
+def test_a_command_loads_no_other_service() -> None:
+    program = """
+import sys
+from twilight.cli import app
+try:
+    app(["wire", "--help"], standalone_mode=False)
+except SystemExit:
+    pass
+sys.exit(any(name.startswith(("twilight.api", "twilight.core", "twilight.archiver")) for name in sys.modules))
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0

@@ -1,0 +1,53 @@
+"""Settings: environment variables, all faults told at once."""
+
+from typing import Annotated
+
+import pytest
+from pydantic import Field
+
+from twilight.ops.errors import SettingsError
+from twilight.ops.settings import Settings, host_port, load
+
+
+class Example(Settings):
+    database_url: str
+    workers: Annotated[int, Field(ge=1)] = 4
+    ratio: float = 0.5
+
+
+def test_a_setting_is_the_environment_variable_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://there")
+    monkeypatch.setenv("WORKERS", "7")
+    settings = load(Example)
+    assert (settings.database_url, settings.workers, settings.ratio) == ("postgresql://there", 7, 0.5)
+
+
+def test_every_fault_of_a_configuration_is_told_at_once_in_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("WORKERS", "0")
+    monkeypatch.setenv("RATIO", "much")
+    with pytest.raises(SettingsError) as caught:
+        load(Example)
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["DATABASE_URL", "WORKERS", "RATIO"]
+
+
+def test_a_fault_does_not_repeat_a_value_that_may_be_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://there")
+    monkeypatch.setenv("WORKERS", "hunter2")
+    with pytest.raises(SettingsError) as caught:
+        load(Example)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("127.0.0.1:80", ("127.0.0.1", 80)), ("[::1]:0", ("::1", 0)), ("localhost:65535", ("localhost", 65535))],
+)
+def test_an_address_is_host_and_port(address: str, expected: tuple[str, int]) -> None:
+    assert host_port(address) == expected
+
+
+@pytest.mark.parametrize("address", ["", "localhost", ":80", "localhost:", "localhost:x", "localhost:65536"])
+def test_what_is_no_address_is_refused_with_what_was_found(address: str) -> None:
+    with pytest.raises(SettingsError, match="host:port"):
+        host_port(address)

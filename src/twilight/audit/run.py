@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 
-from twilight.archiver.postgres.writer import connect
+from twilight.archiver.postgres.connection import connect
 from twilight.archiver.reading import Duplicates, Reader
 from twilight.archiver.record import CORE
 from twilight.audit import candles
@@ -179,6 +179,7 @@ def _snapshot(settings: AuditSettings, end: int) -> psycopg.Connection[tuple[obj
     deadline = time.monotonic() + settings.audit_wait_s
     while True:
         connection = connect(settings.database_url, "audit")
+        connection.autocommit = False
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         reached = position(connection)
         if reached >= end or _is_behind_markers_only(settings, reached, end):

@@ -10,25 +10,27 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
-from twilight.archiver.postgres.batch import Tick, gather
-from twilight.archiver.postgres.derived import (
+from twilight.archiver.postgres.connection import Connection
+from twilight.archiver.postgres.copying import copy_rows
+from twilight.archiver.postgres.expected import Expected
+from twilight.archiver.postgres.tables import (
     CANDLE,
-    LEND_STATE,
-    ORDER_STATE,
-    TRADE,
-    Connection,
-    candle_row,
-    copy_rows,
+    EVENT_TABLES,
+    HISTORY_TABLES,
+    ORDER_MARGINS,
+    STATE_TABLES,
+    TRANSACTION_HASH,
+    Row,
+    Table,
 )
-from twilight.archiver.postgres.tables import EVENT_TABLES, TRANSACTION_HASH, Row, Table
 from twilight.archiver.record import CORE, Entry
-from twilight.archiver.times import timestamp
-from twilight.archiver.trades import OrderTrade
 from twilight.audit.finding import Finding, finding
-from twilight.domain.candles import LENGTHS_S, Candle, CandleFold
+from twilight.domain.candles import Candle
 
 _EVERY_ROW = sql.SQL("true")
 _BACKFILLED = {TRANSACTION_HASH: "request_id_filled"}
+STATES = tuple(table for table in STATE_TABLES if table not in (ORDER_MARGINS, CANDLE))
+"""Everything that is one row for each key, but the candles, which have a finding of their own."""
 
 
 class Tables:
@@ -38,10 +40,7 @@ class Tables:
         self._connection = connection
         self._faults: dict[str, list[str]] = {"raw": [], "typed": [], "states": [], "candles": []}
         self._rows: Counter[str] = Counter()
-        self._orders: dict[str, Row] = {}
-        self._lends: dict[str, Row] = {}
-        self._trades: dict[tuple[str, str], OrderTrade] = {}
-        self._folds = [CandleFold(length_s) for length_s in LENGTHS_S]
+        self._expected = Expected()
         self.candles: dict[tuple[int, int], Candle] = {}
         self._next_offset = 0
 
@@ -50,29 +49,10 @@ class Tables:
         first, last = self._next_offset, entries[-1].source.offset
         self._next_offset = last + 1
         self._compare_raw(entries, first, last)
-        batch = gather(entries)
-        for table in EVENT_TABLES:
+        batch = self._expected.take(entries)
+        for table in (*EVENT_TABLES, *HISTORY_TABLES):
             self._compare_typed(table, batch.rows.get(table, []), first, last)
-        for known, new in ((self._orders, batch.orders), (self._lends, batch.lends)):
-            for uuid, row in new.items():
-                earlier = known.get(uuid)
-                known[uuid] = row if earlier is None else (*row[:-2], earlier[-2], row[-1])
-        for move in batch.moves:
-            self._move(move)
-
-    def _move(self, move: Tick | OrderTrade) -> None:
-        if isinstance(move, OrderTrade):
-            if (move.order_uuid, move.trade_kind) in self._trades:
-                return
-            self._trades[move.order_uuid, move.trade_kind] = move
-        for fold in self._folds:
-            changed = (
-                fold.tick(move.price, move.ts_ns, move.offset)
-                if isinstance(move, Tick)
-                else fold.trade(move.for_candle())
-            )
-            for candle in changed:
-                self.candles[candle.length_s, candle.start_s] = candle
+        self.candles.update(batch.candles)
 
     def _compare_raw(self, entries: Sequence[Entry], first: int, last: int) -> None:
         found = self._connection.execute(
@@ -80,7 +60,7 @@ class Tables:
             ' FROM event_log WHERE stream = %s AND "offset" BETWEEN %s AND %s',
             (CORE, first, last),
         ).fetchall()
-        stored = {int(str(row[0])): (bytes(row[1]), bytes(row[2]), bytes(row[3])) for row in found}  # type: ignore[call-overload]
+        stored = {int(str(row[0])): (bytes(row[1]), bytes(row[2]), bytes(row[3])) for row in found}
         for entry in entries:
             offset = entry.source.offset
             expected = (entry.key_raw or b"", entry.payload_sha256, entry.payload_sha256)
@@ -141,35 +121,22 @@ class Tables:
             finding("PostgreSQL typed rows", {"rows": self._rows["typed"]}, self._faults["typed"]),
             finding(
                 "PostgreSQL states",
-                {"orders": len(self._orders), "deposits": len(self._lends), "trades": len(self._trades)},
+                {table.name: len(self._expected.rows(table)) for table in STATES},
                 self._faults["states"],
             ),
             finding("PostgreSQL candles", {"candles": len(self.candles)}, self._faults["candles"]),
         ]
 
     def _compare_states(self) -> None:
-        for table, columns, rows in (
-            ("trader_order_current", ORDER_STATE, list(self._orders.values())),
-            ("lend_order_current", LEND_STATE, list(self._lends.values())),
-            ("trade", TRADE, [_trade_row(trade) for trade in self._trades.values()]),
-        ):
-            compared = [column for column in columns if column != "broker_ts"]
-            fault = self._difference(table, columns, compared, rows)
+        for table in STATES:
+            fault = self._difference(table.name, table.columns, table.columns, self._expected.rows(table))
             if fault:
-                self._faults["states"].append(f"{table}: {fault}")
+                self._faults["states"].append(f"{table.name}: {fault}")
 
     def _compare_candles(self) -> None:
-        rows = [candle_row(candle) for candle in self.candles.values()]
-        fault = self._difference("candle", CANDLE, CANDLE, rows)
+        fault = self._difference(CANDLE.name, CANDLE.columns, CANDLE.columns, self._expected.rows(CANDLE))
         if fault:
             self._faults["candles"].append(f"candle: {fault}")
-
-
-def _trade_row(trade: OrderTrade) -> Row:
-    ts = timestamp(trade.ts_ns)
-    head = (CORE, 0, trade.offset, 0, ts)
-    names = (trade.order_uuid, trade.account_id, trade.trade_kind, trade.side, trade.questdb_side)
-    return (*head, *names, trade.price, trade.position_size, ts, trade.ts_ns)
 
 
 def position(connection: psycopg.Connection[tuple[object, ...]]) -> int:

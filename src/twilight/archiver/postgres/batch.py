@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from twilight.archiver.postgres.tables import ORDER_MARGINS, Row, StateTable, Table
+from twilight.domain.candles import Candle
 
 Key = tuple[object, ...]
 
@@ -14,6 +15,8 @@ class Batch:
 
     rows: dict[Table, list[Row]] = field(default_factory=dict)
     states: dict[StateTable, dict[Key, Row]] = field(default_factory=dict)
+    candles: dict[tuple[int, int], Candle] = field(default_factory=dict)
+    """Candles that changed, by length and start: their rows are made when the batch is written."""
     unnamed: list[int] = field(default_factory=list)
     """Offsets of answers without a request id, that may take that of an earlier step of their order."""
     late: set[tuple[int, int]] = field(default_factory=set)
@@ -37,7 +40,8 @@ class Batch:
 
     def count(self) -> int:
         """Return how many rows it holds."""
-        return sum(map(len, self.rows.values())) + sum(map(len, self.states.values()))
+        changes = sum(map(len, self.states.values())) + len(self.candles)
+        return sum(map(len, self.rows.values())) + changes
 
     def extend(self, pairs: Iterable[tuple[Table, Row]]) -> None:
         """Add rows of events."""

@@ -13,7 +13,7 @@ from twilight.archiver.postgres.batch import Batch
 from twilight.archiver.postgres.folding import books, moves, pools
 from twilight.archiver.postgres.memory import TERMINAL, Memory, OpenOrder
 from twilight.archiver.postgres.projections import rows_of
-from twilight.archiver.postgres.tables import Row, Table
+from twilight.archiver.postgres.tables import Row, Table, Value
 from twilight.archiver.record import Entry
 from twilight.archiver.times import timestamp
 from twilight.wire import events as e
@@ -111,12 +111,12 @@ def _funding(memory: Memory, batch: Batch, entry: Entry, rows: Rows) -> None:
     if before is None:
         batch.set(tables.ORDER_MARGINS, (order.uuid,), (*columns, columns[_TS_AT], offset))
     elif before[_STATUS_AT] == "FILLED":
-        batch.set(tables.ORDER_CURRENT, (order.uuid,), _with_margins(before, columns, offset))
+        batch.set(tables.ORDER_CURRENT, (order.uuid,), with_margins(before, columns, offset))
     if order.uuid not in memory.orders and not memory.trades.has_ended(order.uuid):
         _remember(memory, batch, entry, order)
 
 
-def _with_margins(row: Row, update: Row, offset: int) -> Row:
+def with_margins(row: Row, update: Row, offset: Value) -> Row:
     """Return an order's row with available and maintenance margin and liquidation price of the update."""
     changed = list(row)
     changed[_MARGIN_AT] = update[_MARGIN_AT]

@@ -4,12 +4,12 @@ The writer holds the advisory lock of its stream on its own connection, so it is
 it remembers between batches is read from the tables at its start, so after any error it is simply opened again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import psycopg
 
 from twilight.archiver.postgres import copying, tables
-from twilight.archiver.postgres.batch import Batch
+from twilight.archiver.postgres.batch import Batch, Key
 from twilight.archiver.postgres.candles import recount
 from twilight.archiver.postgres.connection import Connection
 from twilight.archiver.postgres.copying import copy_rows, leaving, replacing, upsert
@@ -169,7 +169,7 @@ class Writer:
         for table, rows in batch.rows.items():
             copy_rows(self._connection, table.name, table.columns, rows)
         for state, rule in _RULES.items():
-            upsert(self._connection, state, state_rows(batch, state), rule)
+            upsert(self._connection, state, list(state_rows(batch, state).values()), rule)
         if tables.ORDER_BOOK in batch.states:
             self._connection.execute(_EMPTY_BOOK)
         if batch.unnamed:
@@ -210,11 +210,8 @@ class Writer:
         self._partitions_to = needed + PARTITION_LEAD
 
 
-_TO_ROW: dict[StateTable, Callable[..., Row]] = {tables.CANDLE: candle_row}
-
-
-def state_rows(batch: Batch, table: StateTable) -> list[Row]:
-    """Return the rows that a batch gives a table of states."""
-    values = batch.states.get(table, {}).values()
-    to_row = _TO_ROW.get(table)
-    return list(values) if to_row is None else [to_row(value) for value in values]
+def state_rows(batch: Batch, table: StateTable) -> dict[Key, Row]:
+    """Return the rows that a batch gives a table of states, by key."""
+    if table == tables.CANDLE:
+        return {key: candle_row(candle) for key, candle in batch.candles.items()}
+    return batch.states.get(table, {})

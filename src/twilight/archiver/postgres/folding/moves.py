@@ -57,10 +57,8 @@ def _trade_row(entry: Entry, found: OrderTrade) -> Row:
 
 
 def _set_candles(batch: Batch, candles: Iterable[Candle]) -> None:
-    changed = batch.states.setdefault(tables.CANDLE, {})
     for candle in candles:
-        # The row is made when the batch is written: a candle changes many times in one.
-        changed[candle.length_s, candle.start_s] = candle  # type: ignore[assignment]
+        batch.candles[candle.length_s, candle.start_s] = candle
 
 
 def candle_row(candle: Candle) -> Row:

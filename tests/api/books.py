@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -17,6 +16,7 @@ from twilight.api.errors import RpcError
 from twilight.api.jsonrpc import Core
 from twilight.api.methods import PUBLIC_METHODS
 from twilight.api.stream.hub import Hub
+from twilight.archiver.postgres.migrate import migrate
 
 T = TypeVar("T")
 
@@ -85,17 +85,19 @@ class Books:
     def __init__(self, url: str) -> None:
         self.url = url
         self._connection = psycopg.connect(url, autocommit=True)
-        folder = resources.files("twilight.archiver.postgres") / "migrations"
-        for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if file.name.endswith(".sql"):
-                self._connection.execute(file.read_text().encode())
+        with psycopg.connect(url) as connection:
+            migrate(connection)
         self._connection.execute("call create_partitions(0)")
 
     def empty(self) -> None:
         """Take every row out of every table."""
         found = self._connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
-        names = [sql.Identifier(name) for (name,) in found if name != "partitioned_table"]
+        names = [sql.Identifier(name) for (name,) in found if name not in ("partitioned_table", "migration")]
         self._connection.execute(sql.SQL("truncate {}").format(sql.SQL(", ").join(names)))
+
+    def forget_submissions(self) -> None:
+        """Take away the schema that the API makes itself."""
+        self._connection.execute("drop schema if exists auth cascade")
 
     def insert(self, table: str, **columns: Any) -> None:
         values = [Jsonb(value) if isinstance(value, dict) else value for value in columns.values()]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from books import Books
 from websockets.asyncio.client import connect
@@ -83,6 +84,7 @@ class Exchange:
 
 @pytest.fixture
 def exchange(kafka: str, topic: Callable[[str], str], books: Books) -> Exchange:
+    books.forget_submissions()
     names = [topic(name) for name in ("CoreEventLogTopic", "CLIENT-REQUEST", "CLIENT-FAILED-REQUEST")]
     ensure(kafka, [TopicSpec(name) for name in names])
     return Exchange(kafka, books, *names)
@@ -409,3 +411,71 @@ def test_readiness_says_that_the_database_is_away_while_orders_are_still_taken(e
     status, order, price = asyncio.run(work())
     assert (status, "result" in order) == (503, True)
     assert price["error"]["message"] == "Error fetching order info: the database is not available"
+
+
+def submissions(books: Books) -> int:
+    with psycopg.connect(books.url) as connection:
+        row = connection.execute("select count(*) from auth.submission_log").fetchone()
+    return int(row[0]) if row else 0
+
+
+def test_a_repeat_under_the_same_key_is_one_order_on_every_process(exchange: Exchange) -> None:
+    async def work() -> list[Any]:
+        async with running(exchange.settings()) as first, running(exchange.settings()) as second:
+            answers = []
+            for process, key in ((first, "key-1"), (second, "key-1"), (first, "key-2")):
+                headers = {"Idempotency-Key": key}
+                answers.append(await process.ask("/clientapi", "CreateTraderOrder", data(OPEN), **headers))
+            return [answer["result"]["id_key"] for answer in answers]
+
+    once, again, other = asyncio.run(work())
+    assert (once == again, once == other) == (True, False)
+    queued = [decode_command(record.value).CreateTraderOrder for record in exchange.records(exchange.requests)]
+    assert [command.request_id for command in queued] == [once, other]
+    assert submissions(exchange.books) == 2
+
+
+def test_a_key_cannot_stand_for_two_different_orders(exchange: Exchange) -> None:
+    async def work() -> Any:
+        async with running(exchange.settings()) as process:
+            key = {"Idempotency-Key": "key-1"}
+            await process.ask("/clientapi", "CreateTraderOrder", data(OPEN), **key)
+            return await process.ask("/clientapi", "CancelTraderOrder", data(CANCEL), **key)
+
+    assert asyncio.run(work())["error"]["data"]["reason"] == "IDEMPOTENCY_KEY_REUSED"
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "tab\tbed"])
+def test_a_key_that_is_none_is_refused(exchange: Exchange, key: str) -> None:
+    async def work() -> Any:
+        async with running(exchange.settings()) as process:
+            return await process.ask("/clientapi", "CreateTraderOrder", data(OPEN), **{"Idempotency-Key": key})
+
+    assert asyncio.run(work())["error"]["code"] == -32602
+
+
+def test_the_key_of_a_day_ago_is_free_again(exchange: Exchange) -> None:
+    async def work() -> list[Any]:
+        async with running(exchange.settings()) as process:
+            key = {"Idempotency-Key": "key-1"}
+            first = await process.ask("/clientapi", "CreateTraderOrder", data(OPEN), **key)
+            with psycopg.connect(exchange.books.url) as connection:
+                connection.execute("update auth.submission_log set created_at = now() - interval '25 hours'")
+            return [first, await process.ask("/clientapi", "CreateTraderOrder", data(OPEN), **key)]
+
+    first, second = asyncio.run(work())
+    assert first["result"]["id_key"] != second["result"]["id_key"]
+
+
+def test_a_repeat_after_a_lost_acknowledgement_keeps_its_request_id(exchange: Exchange) -> None:
+    async def work() -> list[Any]:
+        async with running(exchange.settings()) as process:
+            key = {"Idempotency-Key": "key-1"}
+            first = await process.ask("/clientapi", "CreateTraderOrder", data(OPEN), **key)
+            with psycopg.connect(exchange.books.url) as connection:
+                connection.execute("update auth.submission_log set sent_at = null")
+            return [first, await process.ask("/clientapi", "CreateTraderOrder", data(OPEN), **key)]
+
+    first, second = asyncio.run(work())
+    assert first["result"]["id_key"] == second["result"]["id_key"]
+    assert len(exchange.records(exchange.requests)) == 2

@@ -32,6 +32,10 @@ class Call:
     headers: Iterable[tuple[bytes, bytes]] = field(default_factory=list)
     session: "Session | None" = None
 
+    def has_header(self, name: bytes) -> bool:
+        """Return whether the request has a header of that name (in lower case)."""
+        return any(key == name for key, _ in self.headers)
+
     def header(self, name: bytes) -> str | None:
         """Return a header's text (named in lower case); None when absent, not ASCII or overlong."""
         for key, value in self.headers:

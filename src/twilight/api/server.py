@@ -11,6 +11,7 @@ from importlib.metadata import version
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from twilight.api.auth.submissions import Submissions
 from twilight.api.call import Services
 from twilight.api.database import Database
 from twilight.api.errors import CallFailed
@@ -41,6 +42,7 @@ from twilight.ops.settings import host_port
 DRAIN_S = 8.0
 RETRY_S = 1.0
 CHECK_S = 1.0
+TIDY_S = 3_600.0
 GRACE_S = 0.5  # for the producer to report what it gave up at the end of its own time
 
 _log = logs.get("twilight.api.server")
@@ -86,11 +88,13 @@ class Api:
         producer = Producer(settings.broker, delivery_timeout_ms=delivery_ms)
         self.queue = AckQueue(producer, ack_timeout_s=settings.order_ack_timeout_s + GRACE_S)
         self.queue.observe = ORDER_BATCH.observe
+        self.submissions = Submissions(settings.auth_database_url or settings.database_url)
         self.tail: Tail | None = None
         orders = LatestOrders(self.hub.orders, self.database, self._end_offset, settings.view_catch_up_s)
         intake = Intake(
             self.queue,
             orders,
+            self.submissions,
             settings.order_verify,
             settings.rpc_client_request,
             settings.rpc_client_failed_request,
@@ -159,11 +163,34 @@ class Api:
                 check.ok()
             await asyncio.sleep(CHECK_S)
 
+    async def keep_submissions(self) -> None:
+        """Prepare the book of submissions as soon as PostgreSQL allows, then tidy it for ever."""
+        check = self.health.check("auth")
+        prepared = False
+        while True:
+            try:
+                await (self.submissions.forget() if prepared else self.submissions.prepare())
+            except Unavailable as error:
+                if check.detail != str(error):
+                    _log.warning("submissions_not_ready", error=str(error))
+                check.fail(str(error))
+                await asyncio.sleep(RETRY_S)
+            else:
+                prepared = True
+                check.ok()
+                await asyncio.sleep(TIDY_S)
+
+    async def open(self) -> None:
+        """Begin to connect to PostgreSQL."""
+        await self.database.open()
+        await self.submissions.open()
+
     async def close(self) -> None:
         """Stop folding and give every connection back."""
         await self.queue.drain()
         if self.tail is not None:
             await self.tail.stop()
+        await self.submissions.close()
         await self.database.close()
 
 
@@ -179,7 +206,7 @@ async def serve(settings: ApiSettings, stop: Stop, *, started: Callable[[list[in
     listeners = bind([settings.api_addr, *(address for address, _ in further)])
     api = Api(settings)
     await api.prepare_topics()
-    await api.database.open()
+    await api.open()
     app = HttpApp(
         api.services,
         cores.paths(),
@@ -191,7 +218,9 @@ async def serve(settings: ApiSettings, stop: Stop, *, started: Callable[[list[in
     )
     sockets = protocol_class(SocketSettings(api.services, app.core_for))
     ops = await serve_ops(*host_port(settings.ops_addr), api.health)
-    background = [_start(work, stop) for work in (api.fold_log(), api.watch_database(), api.hub.beat())]
+    background = [
+        _start(work, stop) for work in (api.fold_log(), api.watch_database(), api.keep_submissions(), api.hub.beat())
+    ]
     try:
         await listeners.serve(app, sockets, DRAIN_S)
         _log.info("serving", ports=listeners.ports, ops_port=ops.port)

@@ -10,7 +10,11 @@ Addresses = Annotated[str, Field(description="host:port; empty: not listened on"
 
 
 class ApiSettings(Settings):
-    """One API process. ``api_addr`` is the one port of everything; the four others are the old ones."""
+    """One API process.
+
+    ``api_addr`` is the one port of everything, the four addresses after it are the old ones. Schema ``auth``
+    is written through ``auth_database_url``; without one, ``database_url`` serves for both.
+    """
 
     api_addr: Addresses = "0.0.0.0:8088"
     public_rpc: Addresses = ""
@@ -20,6 +24,7 @@ class ApiSettings(Settings):
 
     broker: str = "localhost:9092"
     database_url: str
+    auth_database_url: str = ""
     core_event_log: str = "CoreEventLogTopic"
     rpc_client_request: str = "CLIENT-REQUEST"
     rpc_client_failed_request: str = "CLIENT-FAILED-REQUEST"

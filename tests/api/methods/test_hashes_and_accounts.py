@@ -218,7 +218,7 @@ def funding(books: Books, offset: int, margin: str, rate: str) -> None:
         order_uuid=ORDER["uuid"],
         family="relayer",
         variant="FundingOrderEventUpdate",
-        meta={"metadata": {"FundingRate": rate}},
+        meta={"FundingRate": rate},
         args={},
     )
 

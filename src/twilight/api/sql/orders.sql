@@ -49,8 +49,7 @@ where order_uuid = %(uuid)s and price is not null;
 -- The rate stands in the metadata of the command that applied it (decisions A8).
 select funding.uuid, funding.position_type, funding.ts, funding.initial_margin, funding.available_margin,
        funding.fee_filled,
-       coalesce(command.meta -> 'metadata' ->> 'FundingRate', command.meta ->> 'FundingRate', '0')::numeric
-           as funding_rate
+       coalesce(command.meta ->> 'FundingRate', '0')::numeric as funding_rate
 from trader_order_funding_update as funding
 left join order_command as command
     on command.src_stream = funding.src_stream

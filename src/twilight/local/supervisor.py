@@ -80,11 +80,11 @@ class Supervisor:
     def __init__(self, parts: Sequence[Part], probe: Probe) -> None:
         self.parts = {part.name: Supervised(part) for part in parts}
         self._probe = probe
-        self._stop = asyncio.Event()
+        self.stopping = asyncio.Event()
 
     def stop(self) -> None:
         """Ask everything to end."""
-        self._stop.set()
+        self.stopping.set()
 
     async def run(self) -> None:
         """Keep the parts running until asked to stop.
@@ -93,11 +93,11 @@ class Supervisor:
             CannotStart: a part cannot start for a reason that only the operator can mend.
         """
         tasks = [asyncio.create_task(self._keep(each), name=each.part.name) for each in self.parts.values()]
-        stopped = asyncio.create_task(self._stop.wait())
+        stopped = asyncio.create_task(self.stopping.wait())
         try:
             await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._stop.set()
+            self.stopping.set()
             await self._end()
             results = await asyncio.gather(*tasks, return_exceptions=True)
             await self._end()
@@ -108,13 +108,13 @@ class Supervisor:
     async def _keep(self, each: Supervised) -> None:
         await self._until_any_stop(*(self.parts[need].was_ready.wait() for need in each.part.needs))
         server = each.part.server
-        while not self._stop.is_set():
+        while not self.stopping.is_set():
             if server is None:
                 each.lies_elsewhere(answers=await is_listening(*each.part.address))
                 await self._pause(LOOK_S * 4)
                 continue
             why = await self._live(each, server)
-            if self._stop.is_set():
+            if self.stopping.is_set():
                 return
             _refuse_hopeless(each, server, why)
             await self._pause(each.dies(why))
@@ -129,7 +129,7 @@ class Supervisor:
         except (TwilightError, OSError) as error:
             await asyncio.to_thread(server.stop)
             return str(error)
-        while server.is_running() and not self._stop.is_set():
+        while server.is_running() and not self.stopping.is_set():
             each.says(await self._ask(each.part))
             await self._pause(LOOK_S)
         return f"ended with {_ending(server.process.exit_status)}"
@@ -139,14 +139,14 @@ class Supervisor:
 
     async def _pause(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            await asyncio.wait_for(self.stopping.wait(), seconds)
         except TimeoutError:
             return
 
     async def _until_any_stop(self, *waits: Any) -> None:  # noqa: ANN401 - coroutines of events
         """Return when all events are set, or at once when asked to stop."""
         all_set: asyncio.Future[Any] = asyncio.gather(*waits)
-        stopped = asyncio.create_task(self._stop.wait())
+        stopped = asyncio.create_task(self.stopping.wait())
         await asyncio.wait([all_set, stopped], return_when=asyncio.FIRST_COMPLETED)
         for task in (all_set, stopped):
             task.cancel()

@@ -27,6 +27,7 @@ RISK = {
     "risk_min_position_btc": 0.0,
     "risk_max_leverage": 50.0,
     "risk_mm_ratio": 0.4,
+    "max_delayed_days": 7,
 }
 NOW = datetime.now(UTC)
 

@@ -26,6 +26,7 @@ PARAMETERS: dict[str, Any] = {
     "account_id": "account",
     "key": "key",
     "status": None,
+    "wallets": ["twilight1"],
 }
 
 

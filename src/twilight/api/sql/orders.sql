@@ -83,3 +83,40 @@ where (request_id = %(key)s or request_id_filled = %(key)s)
   and (%(status)s::text is null or order_status = %(status)s)
 order by src_offset
 limit %(limit)s offset %(offset)s;
+
+-- name: count_of_wallets
+select count(distinct twilight_address) as wallets from twilight_qq_account_link;
+
+-- name: page_of_wallets
+select twilight_address
+from twilight_qq_account_link
+group by twilight_address
+order by twilight_address
+limit %(limit)s offset %(offset)s;
+
+-- name: activity_of_wallets
+-- Each order counts with its latest state inside the window (the one of the highest offset).
+with linked as (
+    select distinct twilight_address, account_address
+    from twilight_qq_account_link
+    where twilight_address = any(%(wallets)s)
+),
+latest as (
+    select distinct on (linked.twilight_address, trader_order.uuid)
+           linked.twilight_address, trader_order.order_status, trader_order.positionsize
+    from linked
+    join trader_order on trader_order.account_id = linked.account_address
+    where trader_order.ts >= %(since)s and trader_order.ts <= %(until)s
+    order by linked.twilight_address, trader_order.uuid, trader_order.src_offset desc
+)
+select twilight_address,
+       coalesce(sum(positionsize) filter (where order_status = 'SETTLED'), 0) as settled_positionsize,
+       coalesce(sum(positionsize) filter (where order_status = 'FILLED'), 0) as filled_positionsize,
+       coalesce(sum(positionsize) filter (where order_status = 'LIQUIDATE'), 0) as liquidated_positionsize,
+       count(*) filter (where order_status = 'SETTLED') as settled_count,
+       count(*) filter (where order_status = 'FILLED') as filled_count,
+       count(*) filter (where order_status = 'LIQUIDATE') as liquidated_count
+from latest
+where order_status in ('SETTLED', 'FILLED', 'LIQUIDATE')
+group by twilight_address
+order by twilight_address;

@@ -1,6 +1,7 @@
 """The core's only clocks; everything below `server` is handed times."""
 
 import time
+from collections.abc import Callable
 
 
 class Clock:
@@ -10,12 +11,20 @@ class Clock:
     until the clock has caught up. Ages never use it.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        wall_ns: Callable[[], int] = time.time_ns,
+        mono_ns: Callable[[], int] = time.monotonic_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._wall_ns = wall_ns
+        self._mono_ns = mono_ns
+        self.sleep = sleep
         self._newest_ns = 0
 
     def wall_ns(self) -> int:
         """Return nanoseconds since 1970."""
-        self._newest_ns = max(self._newest_ns, time.time_ns())
+        self._newest_ns = max(self._newest_ns, self._wall_ns())
         return self._newest_ns
 
     def wall_ms(self) -> int:
@@ -24,4 +33,8 @@ class Clock:
 
     def mono_ms(self) -> int:
         """Return milliseconds of a clock that only ages are measured with."""
-        return time.monotonic_ns() // 1_000_000
+        return self._mono_ns() // 1_000_000
+
+    def mono_s(self) -> float:
+        """Return the same clock's seconds."""
+        return self._mono_ns() / 1_000_000_000

@@ -1,6 +1,6 @@
 """The first input of an empty log: what the settings say of fees, limits and the pool's first state (engine 1.4)."""
 
-from uuid import uuid4
+from collections.abc import Callable
 
 from twilight.core.settings import CoreSettings
 from twilight.domain.inputs import Genesis
@@ -11,7 +11,7 @@ from twilight.wire.translate import Untranslatable, state_output_from_wire
 from twilight.wire.types import Output
 
 
-def genesis(settings: CoreSettings) -> Genesis:
+def genesis(settings: CoreSettings, new_uuid: Callable[[], str]) -> Genesis:
     """Return the founding of the exchange; raises `SettingsError` for an initial state that cannot be read."""
     fees = (
         settings.filled_on_market,
@@ -27,7 +27,7 @@ def genesis(settings: CoreSettings) -> Genesis:
         "max_leverage": settings.risk_max_leverage,
         "mm_ratio": settings.risk_mm_ratio,
     }
-    founding = Genesis(str(uuid4()), fees=fees, risk_params=params)
+    founding = Genesis(new_uuid(), fees=fees, risk_params=params)
     return _with_state(founding, settings.relayer_init_state) if settings.relayer_init_state else founding
 
 

@@ -16,8 +16,8 @@ _KEPT = ~((0xF << 76) | (0xC << 60))
 class Uuids:
     """Makes version 4 uuids; an order's uuid is no secret, so speed decides."""
 
-    def __init__(self) -> None:
-        self._bits = random.Random(os.urandom(32)).getrandbits  # noqa: S311 - names, not secrets
+    def __init__(self, seed: bytes | None = None) -> None:
+        self._bits = random.Random(seed or os.urandom(32)).getrandbits  # noqa: S311 - names, not secrets
 
     def __call__(self) -> str:
         """Return the next one."""

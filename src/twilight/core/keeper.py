@@ -1,7 +1,5 @@
 """What the leading core does beside its work: snapshots, health, figures. Never more often than it can afford."""
 
-import time
-
 from twilight.core import memory, metrics
 from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
@@ -23,34 +21,35 @@ log = get(__name__)
 class Keeper:
     """Is asked after every turn, and mostly says no."""
 
-    def __init__(self, health: Health, files: SnapshotFiles, log_id: str, interval_s: float) -> None:
+    def __init__(self, health: Health, files: SnapshotFiles, log_id: str, interval_s: float, clock: Clock) -> None:
         self._health = health
+        self._clock = clock
         self._files = files
         self._log_id = log_id
         self._interval_s = interval_s
-        now_s = time.monotonic()
+        now_s = self._clock.mono_s()
         self._next_look_s = now_s
         self._next_hash_s = now_s
         self._next_snapshot_s = now_s + interval_s
         self._hashed_offset = -2
 
-    def look(self, state: State, cycle: Cycle, feed: Feed, offset: int, clock: Clock) -> None:
+    def look(self, state: State, cycle: Cycle, feed: Feed, offset: int) -> None:
         """Show how the core stands, and take a snapshot when it is time."""
-        now_s = time.monotonic()
+        now_s = self._clock.mono_s()
         if now_s < self._next_look_s:
             return
         self._next_look_s = now_s + LOOK_S
-        self._show(state, cycle, feed, offset, clock)
+        self._show(state, cycle, feed, offset)
         if now_s >= self._next_hash_s and offset != self._hashed_offset:
             self._hash(state, offset)
         if now_s >= self._next_snapshot_s:
-            self.save(state, offset, clock.wall_ns())
+            self.save(state, offset)
 
-    def save(self, state: State, offset: int, now_ns: int) -> None:
+    def save(self, state: State, offset: int) -> None:
         """Write a snapshot; one that fails costs time at the next start, nothing else."""
-        begun = time.monotonic()
+        begun = self._clock.mono_s()
         try:
-            self._files.save(memory.dump(state, self._log_id, offset + 1, now_ns))
+            self._files.save(memory.dump(state, self._log_id, offset + 1, self._clock.wall_ns()))
         except OSError as fault:
             metrics.SNAPSHOT_FAILURES.inc()
             self._health.extra["snapshot"] = f"failed: {fault}"
@@ -58,11 +57,11 @@ class Keeper:
         else:
             metrics.SNAPSHOT_TIME.set_to_current_time()
             self._health.extra["snapshot"] = f"at offset {offset}"
-            log.info("snapshot", offset=offset, seconds=round(time.monotonic() - begun, 3))
-        self._next_snapshot_s = time.monotonic() + self._interval_s
+            log.info("snapshot", offset=offset, seconds=round(self._clock.mono_s() - begun, 3))
+        self._next_snapshot_s = self._clock.mono_s() + self._interval_s
 
-    def _show(self, state: State, cycle: Cycle, feed: Feed, offset: int, clock: Clock) -> None:
-        conditions = cycle.conditions(clock.wall_ns(), clock.mono_ms())
+    def _show(self, state: State, cycle: Cycle, feed: Feed, offset: int) -> None:
+        conditions = cycle.conditions(self._clock.wall_ns(), self._clock.mono_ms())
         status = conditions.feed_status
         metrics.note_state(state)
         metrics.note_feed(feed, conditions.feed_age_ms, tradable=status in TRADABLE)
@@ -77,7 +76,7 @@ class Keeper:
         )
 
     def _hash(self, state: State, offset: int) -> None:
-        begun = time.monotonic()
+        begun = self._clock.mono_s()
         self._health.extra.update(state_hash=state_hash(state), state_hash_offset=offset)
         self._hashed_offset = offset
-        self._next_hash_s = time.monotonic() + HASH_SHARE * (time.monotonic() - begun)
+        self._next_hash_s = self._clock.mono_s() + HASH_SHARE * (self._clock.mono_s() - begun)

@@ -1,18 +1,19 @@
 """What the leading core does, over and over: take what arrived, decide it, write it down, tell it."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 
-from twilight.bus import TransactionalProducer
 from twilight.core import admin, metrics
 from twilight.core.admin import AdminFault
-from twilight.core.admin_server import AdminServer, Waiting
+from twilight.core.admin_server import Waiting
 from twilight.core.arrivals import Arrival
 from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
 from twilight.core.exchange import Exchange
-from twilight.core.feed_client import FeedClient
+from twilight.core.feed import AcceptedTick
 from twilight.core.order_queues import OrderQueues
+from twilight.core.ports import Writer
 from twilight.domain.errors import InvalidParams, NotSupported
 from twilight.domain.inputs import Admin, Conditions, SetMarketHaltCall
 
@@ -31,18 +32,18 @@ class Loop:
         exchange: Exchange,
         cycle: Cycle,
         queues: OrderQueues,
-        feed: FeedClient,
-        admin_server: AdminServer,
-        producer: TransactionalProducer,
+        ticks: deque[AcceptedTick],
+        requests: deque[Waiting],
+        writer: Writer,
         clock: Clock,
         batch_commands_max: int,
     ) -> None:
         self._exchange = exchange
         self._cycle = cycle
         self._queues = queues
-        self._feed = feed
-        self._admin = admin_server
-        self._producer = producer
+        self._ticks = ticks
+        self._requests = requests
+        self._writer = writer
         self._clock = clock
         self._batch_commands_max = batch_commands_max
         self._answers: list[Answer] = []
@@ -51,7 +52,7 @@ class Loop:
 
     def turn(self) -> bool:
         """Take, decide, publish and answer what waits now; return whether there was anything."""
-        ticks = [self._feed.ticks.popleft() for _ in range(len(self._feed.ticks))]
+        ticks = [self._ticks.popleft() for _ in range(len(self._ticks))]
         arrivals = self._queues.read(self._batch_commands_max) if self._cycle.waiting < WAITING_MAX else []
         wall_ns, mono_ms = self._clock.wall_ns(), self._clock.mono_ms()
         busy = self._take_admin(wall_ns, mono_ms)
@@ -67,14 +68,14 @@ class Loop:
 
     def idle(self) -> None:
         """Wait a moment: nothing was there."""
-        time.sleep(IDLE_S)
+        self._clock.sleep(IDLE_S)
 
     def publish(self) -> None:
         """Write the batch as one transaction, then give the answers that waited for it."""
         batch = self._exchange.end_batch()
         if batch.records:
             begun = time.perf_counter()
-            offsets = self._producer.publish(batch.records)
+            offsets = self._writer.publish(batch.records)
             self.offset = max(self.offset, self._last_event(batch.records, offsets))
             metrics.note_batch(batch, time.perf_counter() - begun, self.offset)
         answers, self._answers = self._answers, []
@@ -98,7 +99,7 @@ class Loop:
         )
 
     def _take_admin(self, wall_ns: int, mono_ms: int) -> bool:
-        waiting = [self._admin.requests.popleft() for _ in range(len(self._admin.requests))]
+        waiting = [self._requests.popleft() for _ in range(len(self._requests))]
         for one in waiting:
             self._take_one(one, self._cycle.conditions(wall_ns, mono_ms))
         return bool(waiting)

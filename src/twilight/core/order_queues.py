@@ -1,12 +1,12 @@
 """Reading the order queues: each on its own, so that one which is away does not stop the others."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from twilight.bus import LogReader, TopicSpec, ensure
-from twilight.bus.topics import topic_ids
 from twilight.core.arrivals import Arrival, read_arrival
+from twilight.core.clock import Clock
+from twilight.core.ports import Reader, World
 from twilight.core.queues import QueueSpec, start_of
 from twilight.domain.state import State
 from twilight.ops.errors import SettingsError, TwilightError
@@ -22,30 +22,32 @@ log = get(__name__)
 class _Open:
     spec: QueueSpec
     topic_id: str
-    reader: LogReader
+    reader: Reader
 
 
 class OrderQueues:
     """All queues of one core; `read` never waits.
 
-    A queue is opened by a thread of its own, because asking a cluster that is away takes its time.
+    A queue is opened in the background, because asking a cluster that is away takes its time.
     """
 
-    def __init__(self, specs: tuple[QueueSpec, ...], own_brokers: str, health: Health) -> None:
+    def __init__(
+        self, specs: tuple[QueueSpec, ...], own_brokers: str, health: Health, world: World, clock: Clock
+    ) -> None:
+        self._world = world
+        self._clock = clock
         self._specs = specs
         self._own_brokers = own_brokers
         self._health = health
         self._open: list[_Open] = []
         self._fault: SettingsError | None = None
-        self._closed = threading.Event()
+        self._closed = False
 
     def open(self, state: State, named_starts: Mapping[str, int]) -> None:
         """Begin to read every queue where the log says."""
         for spec in self._specs:
-            start = dict(state.queues), named_starts
-            threading.Thread(
-                target=self._open_until_there, args=(spec, *start), name=f"queue {spec.name}", daemon=True
-            ).start()
+            work = partial(self._open_until_there, spec, dict(state.queues), named_starts)
+            self._world.in_background(f"queue {spec.name}", work)
 
     def read(self, records_max: int) -> list[Arrival]:
         """Return what is there, at most ``records_max`` of each queue; raises `SettingsError` (decisions C5)."""
@@ -58,7 +60,7 @@ class OrderQueues:
 
     def close(self) -> None:
         """Stop reading."""
-        self._closed.set()
+        self._closed = True
         for queue in self._open:
             queue.reader.close()
 
@@ -77,7 +79,7 @@ class OrderQueues:
         self, spec: QueueSpec, positions: dict[str, tuple[str, int]], named_starts: Mapping[str, int]
     ) -> None:
         check = self._health.check(f"queue {spec.name}")
-        while not self._closed.is_set():
+        while not self._closed:
             try:
                 self._open.append(self._opened(spec, positions, named_starts))
             except SettingsError as fault:
@@ -85,16 +87,15 @@ class OrderQueues:
                 return
             except TwilightError as fault:
                 check.fail(str(fault))
-                self._closed.wait(RETRY_S)
+                self._clock.sleep(RETRY_S)
             else:
                 check.ok()
                 return
 
     def _opened(self, spec: QueueSpec, positions: dict[str, tuple[str, int]], named_starts: Mapping[str, int]) -> _Open:
-        if spec.brokers == self._own_brokers:
-            topic_id = ensure(spec.brokers, [TopicSpec(spec.topic)])[spec.topic]
-        else:
-            topic_id = topic_ids(spec.brokers, [spec.topic])[spec.topic]
+        kafka = self._world.kafka
+        identify = kafka.ensure if spec.brokers == self._own_brokers else kafka.topic_ids
+        topic_id = identify(spec.brokers, [spec.topic])[spec.topic]
         start = start_of(spec.name, topic_id, positions, named_starts)
         log.info("order queue", queue=spec.name, topic_id=topic_id, start=start)
-        return _Open(spec, topic_id, LogReader(spec.brokers, spec.topic, start="earliest" if start is None else start))
+        return _Open(spec, topic_id, kafka.reader(spec.brokers, spec.topic, start))

@@ -5,8 +5,9 @@ A log that cannot be folded stops the process and names the offset: nothing may 
 
 from collections.abc import Callable
 
-from twilight.bus import LogReader, Record
+from twilight.bus import Record
 from twilight.core import memory
+from twilight.core.ports import Reader
 from twilight.core.snapshot import DamagedSnapshot, SnapshotFiles
 from twilight.domain.engine import Engine
 from twilight.domain.errors import DomainError
@@ -60,7 +61,7 @@ class Follower:
     ``offset`` is that of the last event in the state, -1 before the first one.
     """
 
-    def __init__(self, engine: Engine, reader: LogReader, start: int) -> None:
+    def __init__(self, engine: Engine, reader: Reader, start: int) -> None:
         self.engine = engine
         self.reader = reader
         self._start = start

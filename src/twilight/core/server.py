@@ -7,25 +7,26 @@ runs in one thread of its own and is touched by no other.
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from twilight.bus import Fenced, LogReader, TopicSpec, TransactionalProducer, ensure
+from twilight.bus import Fenced
 from twilight.core import metrics
-from twilight.core.admin_server import AdminServer, token_in
+from twilight.core.admin_server import AdminServer, Waiting, token_in
 from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
 from twilight.core.exchange import Exchange, Topics
-from twilight.core.feed import Feed
+from twilight.core.feed import AcceptedTick, Feed
 from twilight.core.feed_client import FeedClient
 from twilight.core.founding import genesis
-from twilight.core.ids import FolderLock, Uuids, instance_name
+from twilight.core.ids import FolderLock, instance_name
 from twilight.core.keeper import Keeper
-from twilight.core.leader import Leadership
 from twilight.core.loop import Loop
 from twilight.core.order_queues import OrderQueues
 from twilight.core.payloads import payloads
+from twilight.core.ports import Membership, World, real_world
 from twilight.core.recovery import Follower, from_snapshot
 from twilight.core.settings import CoreSettings
 from twilight.core.snapshot import SnapshotFiles
@@ -46,15 +47,18 @@ log = get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the thread of the exchange shares with the event loop of the process."""
+    """What the thread of the exchange shares with the event loop of the process, and the world it lives in."""
 
     settings: CoreSettings
     clock: Clock
     feed: Feed
-    feed_client: FeedClient
-    admin_server: AdminServer
+    ticks: deque[AcceptedTick]
+    requests: deque[Waiting]
     health: Health
     stop: Stop
+    files: SnapshotFiles
+    instance: str
+    world: World
 
 
 async def serve(settings: CoreSettings, stop: Stop) -> None:
@@ -64,10 +68,21 @@ async def serve(settings: CoreSettings, stop: Stop) -> None:
     feed_client = FeedClient(settings.feeds, feed, clock)
     token = settings.relayer_server_token
     admin_server = AdminServer(token.get_secret_value() if token else token_in(settings.state_folder))
-    around = Surroundings(settings, clock, feed, feed_client, admin_server, health, stop)
     async with contextlib.AsyncExitStack() as stack:
         lock = FolderLock(settings.state_folder)
         stack.callback(lock.release)
+        around = Surroundings(
+            settings,
+            clock,
+            feed,
+            feed_client.ticks,
+            admin_server.requests,
+            health,
+            stop,
+            SnapshotFiles(settings.snapshot_path),
+            instance_name(settings.state_folder),
+            real_world(),
+        )
         ops = await serve_ops(*host_port(settings.ops_addr), health)
         stack.push_async_callback(ops.close)
         port = await serve_app(admin_server, *host_port(settings.relayer_server_socketaddr))
@@ -89,16 +104,14 @@ class Core:
         self._around = around
         self._settings = around.settings
         self._log_check = around.health.check("log")
-        self._engine = _engine(around.settings)
+        self._kafka = around.world.kafka
+        self._engine = _engine(around)
 
     def run(self) -> None:
         """Follow, lead, serve; returns when asked to stop."""
         follower, log_id = self._until_available(self._recover)
-        leadership = Leadership(
-            self._settings.broker,
-            instance=instance_name(self._settings.state_folder),
-            topic=self._settings.core_leader_topic,
-        )
+        settings = self._settings
+        leadership = self._kafka.membership(settings.broker, self._around.instance, settings.core_leader_topic)
         try:
             if self._follow(follower, leadership):
                 self._lead(follower, leadership, log_id)
@@ -110,16 +123,16 @@ class Core:
         """Make the topics, load the snapshot, fold the log after it."""
         settings = self._settings
         names = (settings.core_event_log, settings.rpc_client_failed_request, settings.core_leader_topic)
-        log_id = ensure(settings.broker, [TopicSpec(name) for name in names])[settings.core_event_log]
-        start = from_snapshot(SnapshotFiles(settings.snapshot_path), log_id, self._engine)
-        reader = LogReader(settings.broker, settings.core_event_log, start=start)
+        log_id = self._kafka.ensure(settings.broker, names)[settings.core_event_log]
+        start = from_snapshot(self._around.files, log_id, self._engine)
+        reader = self._kafka.reader(settings.broker, settings.core_event_log, start)
         follower = Follower(self._engine, reader, start)
         begun = time.perf_counter()
         follower.to_end()
         log.info("recovered", events=follower.folded, seconds=round(time.perf_counter() - begun, 3))
         return follower, log_id
 
-    def _follow(self, follower: Follower, leadership: Leadership) -> bool:
+    def _follow(self, follower: Follower, leadership: Membership) -> bool:
         """Keep the state behind the leader's until this core leads; return False when asked to stop before."""
         extra = self._around.health.extra
         while not self._around.stop.is_set():
@@ -132,33 +145,34 @@ class Core:
             extra.update(role="standby", offset=follower.offset)
         return False
 
-    def _lead(self, follower: Follower, leadership: Leadership, log_id: str) -> None:
+    def _lead(self, follower: Follower, leadership: Membership, log_id: str) -> None:
         """Fence the one before, read to the end, and serve (decisions C3)."""
         settings, around = self._settings, self._around
-        producer = TransactionalProducer(
-            settings.broker, settings.core_transactional_id, timeout_s=settings.kafka_timeout_s
-        )
-        self._until_available(producer.init)
+        writer = self._kafka.writer(settings.broker, settings.core_transactional_id, settings.kafka_timeout_s)
+        self._until_available(writer.init)
         self._until_available(follower.to_end)
         around.feed.remember(self._engine.state.ticks)
-        around.feed_client.ticks.clear()
+        around.ticks.clear()
         exchange = Exchange(self._engine, Topics(settings.core_event_log, settings.rpc_client_failed_request))
         cycle = Cycle(settings.intake_ticks if settings.intake == "tick" else 0)
-        queues = OrderQueues(settings.queues, settings.broker, around.health)
+        queues = OrderQueues(settings.queues, settings.broker, around.health, around.world, around.clock)
         loop = Loop(
             exchange,
             cycle,
             queues,
-            around.feed_client,
-            around.admin_server,
-            producer,
+            around.ticks,
+            around.requests,
+            writer,
             around.clock,
             settings.batch_commands_max,
         )
         loop.offset = follower.offset
-        keeper = Keeper(around.health, SnapshotFiles(settings.snapshot_path), log_id, settings.snapshot_interval_s)
+        keeper = Keeper(around.health, around.files, log_id, settings.snapshot_interval_s, around.clock)
         if self._engine.state.pool.log_sequence == 0:
-            exchange.take(genesis(settings), cycle.conditions(around.clock.wall_ns(), around.clock.mono_ms()))
+            exchange.take(
+                genesis(settings, around.world.new_uuid),
+                cycle.conditions(around.clock.wall_ns(), around.clock.mono_ms()),
+            )
             loop.publish()
         queues.open(self._engine.state, settings.queue_starts)
         self._log_check.ok("leads")
@@ -169,15 +183,15 @@ class Core:
             metrics.LEADS.set(0)
             queues.close()
 
-    def _serve(self, loop: Loop, keeper: Keeper, leadership: Leadership, cycle: Cycle) -> None:
-        clock, feed = self._around.clock, self._around.feed
+    def _serve(self, loop: Loop, keeper: Keeper, leadership: Membership, cycle: Cycle) -> None:
+        feed = self._around.feed
         while not self._around.stop.is_set() and not loop.exit_asked:
             if not leadership.poll(0.0):
                 raise Fenced("this core does not lead any more")
             if not loop.turn():
                 loop.idle()
-            keeper.look(self._engine.state, cycle, feed, loop.offset, clock)
-        keeper.save(self._engine.state, loop.offset, clock.wall_ns())
+            keeper.look(self._engine.state, cycle, feed, loop.offset)
+        keeper.save(self._engine.state, loop.offset)
 
     def _until_available(self, action: Callable[[], T]) -> T:
         """Return what the action gives, trying again while Kafka is away; a stop ends the trying."""
@@ -191,5 +205,6 @@ class Core:
                     raise
 
 
-def _engine(settings: CoreSettings) -> Engine:
-    return new_engine(Uuids(), settings.rules, Disabled(payloads(settings.payload)))
+def _engine(around: Surroundings) -> Engine:
+    settings = around.settings
+    return new_engine(around.world.new_uuid, settings.rules, Disabled(payloads(settings.payload)))

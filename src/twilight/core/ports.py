@@ -1,0 +1,117 @@
+"""What the core asks of the world, and nothing else of it: Kafka, threads, names.
+
+The process uses `real_world()`. The simulation in `tests/simulation` puts a world of its own in its place, with
+virtual time and a log that fails on purpose, and runs the same core in it.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from twilight.bus import LogReader, Outgoing, Record, TopicSpec, TransactionalProducer, ensure
+from twilight.bus.topics import topic_ids
+from twilight.core.ids import Uuids
+from twilight.core.leader import Leadership
+
+
+class Reader(Protocol):
+    """Reads one topic; as `bus.LogReader`."""
+
+    def read(self, max_records: int, timeout_s: float) -> list[Record]:
+        """Return what is there."""
+
+    def position(self) -> int:
+        """Return the offset of the next record."""
+
+    def end_offset(self) -> int:
+        """Return the last stable offset."""
+
+    def close(self) -> None:
+        """Stop reading."""
+
+
+class Writer(Protocol):
+    """Writes batches as transactions; as `bus.TransactionalProducer`."""
+
+    def init(self, timeout_s: float | None = None) -> None:
+        """Fence whoever wrote before."""
+
+    def publish(self, records: Sequence[Outgoing]) -> list[int]:
+        """Write all records or none, and return their offsets."""
+
+
+class Membership(Protocol):
+    """Says whether this core leads; as `core.leader.Leadership`."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether this core led, or took part, and does not any more."""
+
+    def poll(self, timeout_s: float = 0.0) -> bool:
+        """Return whether this core leads."""
+
+    def close(self) -> None:
+        """Stop taking part."""
+
+
+class Kafka(Protocol):
+    """Every way in which the core meets a cluster."""
+
+    def ensure(self, brokers: str, names: Sequence[str]) -> dict[str, str]:
+        """Make the topics that are missing; return the ids of all."""
+
+    def topic_ids(self, brokers: str, names: Sequence[str]) -> dict[str, str]:
+        """Return the ids of topics that exist."""
+
+    def reader(self, brokers: str, topic: str, start: int | None) -> Reader:
+        """Return a reader that begins at the offset, None for the oldest record."""
+
+    def writer(self, brokers: str, transactional_id: str, timeout_s: float) -> Writer:
+        """Return the writer of that name."""
+
+    def membership(self, brokers: str, instance: str, topic: str) -> Membership:
+        """Take part in the election of the leader."""
+
+
+class RealKafka:
+    """Kafka by the bus."""
+
+    def ensure(self, brokers: str, names: Sequence[str]) -> dict[str, str]:
+        """Make the topics that are missing; return the ids of all."""
+        return ensure(brokers, [TopicSpec(name) for name in names])
+
+    def topic_ids(self, brokers: str, names: Sequence[str]) -> dict[str, str]:
+        """Return the ids of topics that exist."""
+        return topic_ids(brokers, names)
+
+    def reader(self, brokers: str, topic: str, start: int | None) -> Reader:
+        """Return a reader that begins at the offset, None for the oldest record."""
+        return LogReader(brokers, topic, start="earliest" if start is None else start)
+
+    def writer(self, brokers: str, transactional_id: str, timeout_s: float) -> Writer:
+        """Return the writer of that name."""
+        return TransactionalProducer(brokers, transactional_id, timeout_s=timeout_s)
+
+    def membership(self, brokers: str, instance: str, topic: str) -> Membership:
+        """Take part in the election of the leader."""
+        return Leadership(brokers, instance=instance, topic=topic)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where a core lives."""
+
+    kafka: Kafka
+    in_background: Callable[[str, Callable[[], None]], None]
+    """Runs the second beside everything else, under the name that is the first."""
+    new_uuid: Callable[[], str]
+
+
+def real_world() -> World:
+    """Return the world of a process."""
+    return World(RealKafka(), _in_thread, Uuids())
+
+
+def _in_thread(name: str, work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name=name, daemon=True).start()

@@ -173,16 +173,16 @@ def payment_of(ledger: Ledger, order: Trader, gain: int, fee: float) -> tuple[fl
     return payment, int(owed - payment)
 
 
-def liquidate(ledger: Ledger, order: Trader, *, by_funding: bool = False) -> None:
-    """3.7, and 3.8 as R25 has it."""
+def liquidate(ledger: Ledger, order: Trader, funding: dict[str, str] | None = None) -> None:
+    """3.7; and 3.8 as R25 has it, with what funding tells in its metadata (1.9)."""
     ended = {
         "order_status": LIQUIDATE,
         "available_margin": 0.0,
         "settlement_price": ledger.price,
         "liquidation_price": ledger.price,
     }
-    cause = {"PriceTickerLiquidation": [[order.uuid], ledger.meta(), ledger.price]}
-    ending = Ending("TxHashUpdate", order.order_type, "", order.order_type, by_funding=by_funding)
+    cause = {"PriceTickerLiquidation": [[order.uuid], ledger.meta(**(funding or {})), ledger.price]}
+    ending = Ending("TxHashUpdate", order.order_type, "", order.order_type, by_funding=funding is not None)
     pool_command = {"AddTraderOrderLiquidation": [cause]}
     _end(ledger, order, -order.initial_margin, ended, ending, pool_command, ("TraderOrderLiquidation", cause), 0)
 

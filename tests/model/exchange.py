@@ -11,16 +11,16 @@ from tests.model.ledger import Ledger
 from tests.model.rules import Rules
 
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
-_COMMANDS = (
-    "CreateTraderOrder",
-    "CreateTraderOrderSlTp",
-    "ExecuteTraderOrder",
-    "ExecuteTraderOrderSlTp",
-    "CancelTraderOrder",
-    "CancelTraderOrderSlTp",
-    "CreateLendOrder",
-    "ExecuteLendOrder",
-)
+_MEMBERS = {
+    "CreateTraderOrder": 4,
+    "CreateTraderOrderSlTp": 6,
+    "ExecuteTraderOrder": 4,
+    "ExecuteTraderOrderSlTp": 5,
+    "CancelTraderOrder": 4,
+    "CancelTraderOrderSlTp": 5,
+    "CreateLendOrder": 4,
+    "ExecuteLendOrder": 4,
+}
 _REQUEST_ID = re.compile(r"REQID[0-9A-F]{64}")
 
 
@@ -53,7 +53,7 @@ class Model:
 
     def _command(self, line: dict[str, Any]) -> None:  # noqa: PLR0911 - one return for each kind
         command = line["command"]
-        if not (isinstance(command, dict) and len(command) == 1 and next(iter(command)) in _COMMANDS):
+        if not _is_command(command):
             return self._no_command(command)
         ((variant, content),) = command.items()
         request_id = content[-1]
@@ -100,6 +100,14 @@ class Model:
         first = {"InitiateNewPool": [_Founder(ledger), ANYTHING, ledger.tlv]}
         ledger.emit("PoolUpdate", "Initiate_Lend_Pool", [first, pool, 1])
         ledger.emit("FundingRateUpdate", f"insert_fundingrate-{ledger.now_us}", [0.0, 0.0, ledger.now])
+
+
+def _is_command(value: Any) -> bool:
+    """Say whether the value has a command's form; the scenarios send none whose members are of a wrong type."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return False
+    ((variant, content),) = value.items()
+    return variant in _MEMBERS and isinstance(content, list) and len(content) == _MEMBERS[variant]
 
 
 class _Founder:

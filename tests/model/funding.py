@@ -35,15 +35,14 @@ def _charge(ledger: Ledger, order: Trader, rate: float) -> None:
     order.funded = True
     fee_name = "FilledOnMarket" if order.order_type == "MARKET" else "FilledOnLimit"
     ledger.figure_maintenance(order, fee_name, rate)
+    told = {
+        "FundingRate": shown(rate),
+        **{name: shown(ledger.fees[name]) for name in ("FilledOnMarket", "FilledOnLimit")},
+    }
     if order.available_margin <= order.maintenance_margin:
-        return closing.liquidate(ledger, order, by_funding=True)
+        return closing.liquidate(ledger, order, told)
     ledger.figure_liquidation(order)
     order.stamp = ledger.next_stamp()
-    meta = ledger.meta(
-        FundingRate=shown(rate),
-        FilledOnMarket=shown(ledger.fees["FilledOnMarket"]),
-        FilledOnLimit=shown(ledger.fees["FilledOnLimit"]),
-    )
-    command = {"FundingOrderEventUpdate": [order.wire(), meta]}
+    command = {"FundingOrderEventUpdate": [order.wire(), ledger.meta(**told)]}
     value = [order.wire(timestamp=ledger.now), command]
     return ledger.emit("TraderOrderFundingUpdate", f"update_order_funding-{order.uuid}", value)

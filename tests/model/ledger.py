@@ -87,8 +87,8 @@ class Ledger:
         """Return NAV(q) of R19."""
         value = Fraction(self.tlv)
         for order in self.filled():
-            size = order.value * int(order.entryprice)
-            gain = order.value - size / price if order.position_type == LONG else size / price - order.value
+            worth = order.exact_size / price
+            gain = order.value - worth if order.position_type == LONG else worth - order.value
             value -= gain + order.accrued
         return value
 
@@ -171,12 +171,13 @@ class Ledger:
 
     def add_size(self, order: Trader, sign: int) -> None:
         """Change the position totals and tell them (1.5)."""
-        self.sizes[order.position_type] += sign * int(order.positionsize)
+        self.sizes[order.position_type] += sign * order.exact_size
         command = "AddPositionSize" if sign > 0 else "RemovePositionSize"
         value = [{command: [order.position_type, order.positionsize]}, self.size_log()]
         self.emit("PositionSizeLogDBUpdate", command, value)
 
     def size_log(self) -> dict[str, float]:
+        """Return the totals: exact sums, each told as the nearest double (R25)."""
         return {
             "total_short_positionsize": float(self.sizes[SHORT]),
             "total_long_positionsize": float(self.sizes[LONG]),
@@ -241,7 +242,7 @@ class Ledger:
         for side in (LONG, SHORT):
             assert self.exposure[side] == sum(order.value for order in self.filled(side))
             assert self.pending_exposure[side] == sum(order.value for order in self.resting(side))
-            assert self.sizes[side] == sum(int(order.positionsize) for order in self.filled(side))
+            assert self.sizes[side] == sum(order.exact_size for order in self.filled(side))
 
 
 def rounded_down(value: Fraction) -> int:

@@ -114,7 +114,7 @@ def withdraw(ledger: Ledger, command: Any) -> None:  # noqa: PLR0911 - one retur
     amount, nwithdraw = _redeemed(ledger, lender, rounded_down(worth))
     if ledger.tlv < amount:
         return refuse("Error", SOME_TEXT)
-    tlv_after = ledger.tlv - rounded(rounded(nwithdraw) / 10_000.0)
+    tlv_after = ledger.tlv - (rounded(rounded(nwithdraw) / 10_000.0) if isinstance(amount, float) else amount)
     refusal = gate.withdrawal_refusal(ledger, tlv_after) if ledger.rules.withdrawals_keep_limits else None
     if refusal:
         return refuse("RejectedByRiskEngine", Code(refusal))
@@ -142,7 +142,7 @@ def _withdrawn(ledger: Ledger, command: Any, lender: Lender, amount: float, nwit
         order_status=SETTLED,
         exit_nonce=ledger.nonce,
         new_lend_state_amount=rounded(amount),
-        nwithdraw=rounded(nwithdraw),
+        nwithdraw=float(rounded(nwithdraw)),
         payment=rounded(amount - lender.deposit),
         timestamp=ledger.now,
         tlv2=before[0],
@@ -152,7 +152,7 @@ def _withdrawn(ledger: Ledger, command: Any, lender: Lender, amount: float, nwit
     )
     early = settled | dict.fromkeys(("exit_nonce", "timestamp", "tlv3", "tps3"), ANYTHING)
     state = ledger.state_output(ledger.nonce, ledger.tlv)
-    inner = {"LendOrderSettleOrder": [command, early, rounded(nwithdraw), state]}
+    inner = {"LendOrderSettleOrder": [command, early, float(rounded(nwithdraw)), state]}
     ledger.pool_event("LendOrderSettleOrder", inner)
     _lend_event(ledger, "remove_order", settled, command)
     ledger.answer(lender.uuid, lender.account_id, "LEND", SETTLED, hashed=True)

@@ -60,6 +60,11 @@ class Trader:
         return int(self.initial_margin) * int(self.leverage)
 
     @property
+    def exact_size(self) -> int:
+        """Return P of a position, exactly: it was opened at a whole price."""
+        return self.value * int(self.entryprice)
+
+    @property
     def accrued(self) -> int:
         """Return R(A - M): what fees and funding have done so far."""
         return rounded(self.available_margin - self.initial_margin)

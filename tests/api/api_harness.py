@@ -13,6 +13,7 @@ from twilight.api.listeners import Listeners, bind
 from twilight.api.methods.streams import streams
 from twilight.api.registry import Registry
 from twilight.api.stream.hub import Hub
+from twilight.api.stream.polled import feeds
 from twilight.api.stream.protocol import SocketSettings, protocol_class
 from twilight.ops.health import Health
 
@@ -68,6 +69,7 @@ async def served(options: Options | None = None) -> AsyncIterator[Served]:
     options = options or Options()
     listeners = bind(["127.0.0.1:0", "127.0.0.1:0"])
     hub, health = Hub(), Health()
+    feeds(hub)
     services: Any = Services(None, None, None, hub)  # type: ignore[arg-type]
     rpc = Core(small_registry())
     app = HttpApp(

@@ -96,6 +96,9 @@ class Books:
         names = [sql.Identifier(name) for (name,) in found if name not in ("partitioned_table", "migration")]
         self._connection.execute(sql.SQL("truncate {}").format(sql.SQL(", ").join(names)))
 
+    def run(self, statement: str, *parameters: Any) -> None:
+        self._connection.execute(statement.encode(), parameters)
+
     def forget_submissions(self) -> None:
         """Take away the schema that the API makes itself."""
         self._connection.execute("drop schema if exists auth cascade")

@@ -95,6 +95,37 @@ def test_a_start_that_is_none_makes_no_subscription(start: object) -> None:
     assert talk(exchange) == (-32602, 0)
 
 
+@pytest.mark.parametrize("params", [{}, {"interval": "TWO_MINUTE"}, {"interval": "1min"}])
+def test_a_candle_stream_of_no_interval_is_refused(params: dict[str, str]) -> None:
+    async def exchange(_server: Served, client: ClientConnection) -> Any:
+        return (await ask(client, "subscribe_candle_data", params))["error"]["code"]
+
+    assert talk(exchange) == -32602
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "key"),
+    [
+        ("candle_data", {"interval": "ONE_HOUR"}, "candle_data/ONE_HOUR"),
+        ("candle_update", {"interval": "ONE_DAY_CHANGE"}, "candle_update/ONE_DAY_CHANGE"),
+        ("candle_data_15min", None, "candle_data_15min"),
+        ("order_book", None, "order_book"),
+        ("order_book", {"mode": "snapshot"}, "order_book/snapshot"),
+        ("recent_trades", None, "recent_trades"),
+        ("heartbeat", None, "heartbeat"),
+    ],
+)
+def test_every_stream_is_named_after_its_subscription(name: str, params: Any, key: str) -> None:
+    async def exchange(server: Served, client: ClientConnection) -> Any:
+        number = (await ask(client, f"subscribe_{name}", params))["result"]
+        server.hub.channels[key].publish(7, b'"x"')
+        message = json.loads(await client.recv())
+        ended = await ask(client, f"unsubscribe_{name}", [number])
+        return message["method"], message["params"]["result"], ended["result"]
+
+    assert talk(exchange) == (f"s_{name}", "x", True)
+
+
 @pytest.mark.parametrize("form", ["array", "object"])
 def test_unsubscribing_ends_the_stream(form: str) -> None:
     async def exchange(server: Served, client: ClientConnection) -> Any:

@@ -28,6 +28,7 @@ from twilight.api.registry import Registry
 from twilight.api.settings import ApiSettings
 from twilight.api.stream.fold import Folded
 from twilight.api.stream.hub import Hub
+from twilight.api.stream.polled import feeds, run_feeds
 from twilight.api.stream.protocol import SocketSettings, protocol_class
 from twilight.api.stream.tail import Tail, TailHandlers
 from twilight.bus.producer import Producer
@@ -83,6 +84,7 @@ class Api:
         self.settings = settings
         self.health = Health()
         self.hub = Hub()
+        self.feeds = feeds(self.hub)
         self.database = Database(settings.database_url, connections_max=settings.database_connections_max)
         delivery_ms = int(settings.order_ack_timeout_s * 1_000)
         producer = Producer(settings.broker, delivery_timeout_ms=delivery_ms)
@@ -180,6 +182,16 @@ class Api:
                 check.ok()
                 await asyncio.sleep(TIDY_S)
 
+    def background(self) -> list[Coroutine[None, None, None]]:
+        """Return the work that goes on beside the server."""
+        return [
+            self.fold_log(),
+            self.watch_database(),
+            self.keep_submissions(),
+            self.hub.beat(),
+            run_feeds(self.feeds, self.database),
+        ]
+
     async def open(self) -> None:
         """Begin to connect to PostgreSQL."""
         await self.database.open()
@@ -218,15 +230,14 @@ async def serve(settings: ApiSettings, stop: Stop, *, started: Callable[[list[in
     )
     sockets = protocol_class(SocketSettings(api.services, app.core_for))
     ops = await serve_ops(*host_port(settings.ops_addr), api.health)
-    background = [
-        _start(work, stop) for work in (api.fold_log(), api.watch_database(), api.keep_submissions(), api.hub.beat())
-    ]
+    background = [_start(work, stop) for work in api.background()]
     try:
         await listeners.serve(app, sockets, DRAIN_S)
         _log.info("serving", ports=listeners.ports, ops_port=ops.port)
         if started is not None:
             started(listeners.ports)
         await stop.wait()
+        _raise_failure(background)
     finally:
         await listeners.close()
         for task in background:
@@ -236,12 +247,18 @@ async def serve(settings: ApiSettings, stop: Stop, *, started: Callable[[list[in
         await ops.close()
 
 
+def _raise_failure(tasks: list[asyncio.Task[None]]) -> None:
+    """Raise what ended a task that should have gone on."""
+    for task in tasks:
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+
+
 def _start(work: Coroutine[None, None, None], stop: Stop) -> asyncio.Task[None]:
     """Run work beside the server; when it fails, the process ends and its supervisor starts it again."""
 
     def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("background_failed", error=repr(error))
+        if not task.cancelled() and task.exception() is not None:
             stop.set()
 
     task = asyncio.create_task(work)

@@ -9,7 +9,9 @@ from msgspec import Meta
 from twilight.api.call import Call
 from twilight.api.database import not_found
 from twilight.api.errors import CallFailed
-from twilight.api.methods.results import (
+from twilight.api.orders.submission import undecodable
+from twilight.api.registry import Registry
+from twilight.api.results import (
     FundingPayment,
     LendOrder,
     LendOrderV1,
@@ -21,8 +23,6 @@ from twilight.api.methods.results import (
     lend_members,
     trader_members,
 )
-from twilight.api.orders.submission import undecodable
-from twilight.api.registry import Registry
 from twilight.api.scalars import PAGE_ROWS_MAX, PRICE_SCALE, RATE_SCALE, decimal_text, time_text
 from twilight.wire import identity
 from twilight.wire.client_messages import QueryMessage, decode_message

@@ -5,8 +5,8 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from twilight.api.call import Call
-from twilight.api.methods.results import TxHash
 from twilight.api.registry import Registry
+from twilight.api.results import TxHash
 from twilight.api.scalars import PAGE_ROWS_MAX, clamp_offset, clamp_rows
 
 hashes = Registry()

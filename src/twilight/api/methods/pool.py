@@ -7,8 +7,8 @@ from msgspec import Struct
 from twilight.api.call import Call
 from twilight.api.errors import CallFailed
 from twilight.api.methods.charts import RANGES, duration, grid
-from twilight.api.methods.results import PoolInfo
 from twilight.api.registry import Registry
+from twilight.api.results import PoolInfo
 from twilight.api.scalars import RATE_SCALE, DecimalText, TimeText, decimal_text, time_text
 
 pool = Registry()

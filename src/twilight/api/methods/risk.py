@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from twilight.api.call import Call
 from twilight.api.methods.charts import grid
-from twilight.api.methods.results import Row
 from twilight.api.registry import Registry
+from twilight.api.results import Row
 from twilight.api.scalars import DecimalText, TimeText, decimal_text, time_text
 
 risk = Registry()

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from twilight.api.call import Call
 from twilight.api.errors import CallFailed
-from twilight.api.methods.results import Row
 from twilight.api.registry import Registry
+from twilight.api.results import Row
 from twilight.api.scalars import (
     ACCOUNT_ROWS_DEFAULT,
     PAGE_ROWS_MAX,

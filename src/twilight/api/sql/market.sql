@@ -61,7 +61,8 @@ select date_bin(%(length)s, start_time, %(origin)s) as bucket,
        (array_agg(close order by start_time desc))[1] as close,
        sum(btc_volume) as btc_volume,
        sum(usd_volume) as usd_volume,
-       sum(trades) as trades
+       sum(trades) as trades,
+       max(last_offset) as last_offset
 from base
 group by bucket
 order by bucket
@@ -81,7 +82,8 @@ select date_bin(%(length)s, start_time, %(origin)s) as bucket,
        (array_agg(close order by start_time desc))[1] as close,
        sum(btc_volume) as btc_volume,
        sum(usd_volume) as usd_volume,
-       sum(trades) as trades
+       sum(trades) as trades,
+       max(last_offset) as last_offset
 from base
 group by bucket
 order by bucket
@@ -101,7 +103,8 @@ select date_bin(%(length)s, start_time, %(origin)s) as bucket,
        (array_agg(close order by start_time desc))[1] as close,
        sum(btc_volume) as btc_volume,
        sum(usd_volume) as usd_volume,
-       sum(trades) as trades
+       sum(trades) as trades,
+       max(last_offset) as last_offset
 from base
 group by bucket
 order by bucket
@@ -115,18 +118,18 @@ order by src_offset desc
 limit 1;
 
 -- name: book_bid
-select price_cents, sum(size) as size
+select side, price_cents, sum(size) as size
 from order_book_entry
 where side = 'bid'
-group by price_cents
+group by side, price_cents
 order by price_cents desc
 limit 10;
 
 -- name: book_ask
-select price_cents, sum(size) as size
+select side, price_cents, sum(size) as size
 from order_book_entry
 where side = 'ask'
-group by price_cents
+group by side, price_cents
 order by price_cents
 limit 10;
 
@@ -146,3 +149,12 @@ select (
        ) as price_before,
        (select coalesce(sum(positionsize), 0) from trade where ts > %(since)s) as volume,
        (select count(*) from trade where ts > %(since)s) as trades;
+
+-- name: book_levels
+-- Every level, and the offset up to which the archiver has folded: both of one moment.
+select position.next_offset - 1 as seq, level.side, level.price_cents, level.size
+from ingest_offset as position
+left join (
+    select side, price_cents, sum(size) as size from order_book_entry group by side, price_cents
+) as level on true
+where position.consumer = 'archiver' and position.stream = 'core' and position.partition = 0;

@@ -7,7 +7,7 @@ now, with the newest message, or after any sequence that is still kept.
 """
 
 import secrets
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from twilight.api.errors import CallFailed
 
 KEPT_MESSAGES = 20_000
 BEHIND_MAX = 256
+RESTING = 2**62  # beyond every sequence
 ID_BITS = 53
 
 _LENGTH_7_BITS = 126
@@ -28,6 +29,7 @@ class Overflow(Enum):
     """What happens to a subscriber that falls more than ``BEHIND_MAX`` messages behind."""
 
     DROP_OLDEST = "drop_oldest"
+    SNAPSHOT = "snapshot"
     CLOSE = "close"
 
 
@@ -57,7 +59,7 @@ class Subscription:
     """One subscriber's position: ``cursor`` is the index of the next message to send.
 
     ``resuming`` holds while it catches up from a sequence that it named: then it may be as far behind
-    as messages are kept.
+    as messages are kept. ``wants_snapshot`` holds until it was sent the channel's whole state.
     """
 
     id: int
@@ -65,15 +67,21 @@ class Subscription:
     sink: Sink
     cursor: int
     resuming: bool = False
+    wants_snapshot: bool = False
     active: bool = False
 
 
 @dataclass(eq=False)
 class Channel:
-    """A stream with its kept messages and its subscribers."""
+    """A stream with its kept messages and its subscribers.
+
+    A channel of changes has a ``snapshot``, which returns the encoded whole that they change, or None
+    while it is not known; a channel of whole states needs none, its newest message is one.
+    """
 
     name: str
     overflow: Overflow = Overflow.DROP_OLDEST
+    snapshot: Callable[[], bytes | None] | None = None
     kept_messages: int = KEPT_MESSAGES
     dropped: Callable[[int], None] = lambda _count: None
     floor_seq: int = -1
@@ -87,14 +95,23 @@ class Channel:
         """The last message, if there was one."""
         return self._ring[-1] if self._ring else None
 
-    @property
-    def oldest_seq(self) -> int | None:
-        """The sequence of the oldest message that is kept."""
-        return self._ring[0].seq if self._ring else None
+    def _oldest_seq(self) -> int:
+        return self._ring[0].seq if self._ring else self.floor_seq + 1
 
     def begin_after(self, seq: int) -> None:
         """Say that the fold starts behind ``seq``: what came before is not known here."""
         self.floor_seq = seq
+
+    def restart(self, seq: int) -> None:
+        """Forget every message: what is published from here on follows a state as of ``seq``."""
+        self._ring.clear()
+        self.floor_seq = seq
+        for subscription in self.subscribers:
+            subscription.cursor = self._end
+
+    def rest(self) -> None:
+        """Forget every message, and refuse to resume until restarted: nobody listens, so nothing is kept."""
+        self.restart(RESTING)
 
     def publish(self, seq: int, result: bytes) -> None:
         """Keep a message and write it to everyone who is up to date and takes it."""
@@ -108,13 +125,15 @@ class Channel:
         last = self._end - 1
         late: list[Subscription] = []
         for subscription in self.subscribers:
-            if subscription.cursor == last and not subscription.sink.blocked:
+            if subscription.wants_snapshot:
+                late.append(subscription)
+            elif subscription.cursor == last and not subscription.sink.blocked:
                 subscription.cursor = self._end
                 subscription.sink.write(self._for(subscription, message, frame))
             elif self._end - subscription.cursor > BEHIND_MAX:
                 late.append(subscription)
         for subscription in late:
-            self._overflow(subscription)
+            self.pump(subscription)
 
     def subscribe(self, sink: Sink, start: "str | int", subscription_id: int) -> Subscription:
         """Return a subscription, not yet active, that starts where ``start`` says.
@@ -125,18 +144,26 @@ class Channel:
         if isinstance(start, int):
             subscription.cursor = self._index_after(start)
             subscription.resuming = True
+        elif start == "snapshot" and self.snapshot is not None:
+            subscription.wants_snapshot = True
         elif start == "snapshot" and self._ring:
             subscription.cursor = self._end - 1
         return subscription
 
     def _index_after(self, seq: int) -> int:
+        """Return the index to resume at.
+
+        Several changes may share a sequence, and the reader may have had a part of them: they are absolute,
+        so such a channel begins with all of that sequence again.
+        """
         if seq < self.floor_seq:
             raise CallFailed(
                 f"Sequence {seq} is no longer kept",
                 reason="RESUME_TOO_OLD",
-                oldest_seq=self.oldest_seq if self.oldest_seq is not None else self.floor_seq + 1,
+                oldest_seq=None if self.floor_seq == RESTING else self._oldest_seq(),
             )
-        return self._end - len(self._ring) + bisect_right(self._ring, seq, key=lambda message: message.seq)
+        bisect = bisect_right if self.snapshot is None else bisect_left
+        return self._end - len(self._ring) + bisect(self._ring, seq, key=lambda message: message.seq)
 
     def activate(self, subscription: Subscription) -> None:
         """Start to deliver, beginning with what came since the subscription was made."""
@@ -151,7 +178,10 @@ class Channel:
 
     def pump(self, subscription: Subscription) -> None:
         """Write what the subscriber has not had yet, until it takes no more."""
-        if self._end - subscription.cursor > BEHIND_MAX and self._overflow(subscription):
+        too_far = self._end - subscription.cursor > BEHIND_MAX and not subscription.wants_snapshot
+        if too_far and self._overflow(subscription):
+            return
+        if subscription.wants_snapshot and not self._send_snapshot(subscription):
             return
         while subscription.cursor < self._end and not subscription.sink.blocked:
             message = self._ring[subscription.cursor - self._end + len(self._ring)]
@@ -169,10 +199,24 @@ class Channel:
             self.cancel(subscription)
             subscription.sink.write(text_frame(self._lost(subscription)))
             return True
+        if self.overflow is Overflow.SNAPSHOT:
+            self.dropped(behind)
+            subscription.wants_snapshot = True
+            return False
         self.dropped(behind - BEHIND_MAX)
         subscription.cursor = self._end - BEHIND_MAX
         subscription.resuming = False
         return False
+
+    def _send_snapshot(self, subscription: Subscription) -> bool:
+        whole = self.snapshot() if self.snapshot is not None else None
+        if whole is None or subscription.sink.blocked:
+            return False
+        seq = self.newest.seq if self.newest else self.floor_seq
+        subscription.wants_snapshot = False
+        subscription.cursor = self._end
+        subscription.sink.write(text_frame(self._notification(subscription.id, Message(seq, None, whole))))
+        return True
 
     def _lost(self, subscription: Subscription) -> bytes:
         return (

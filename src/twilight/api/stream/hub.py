@@ -1,4 +1,4 @@
-"""Everything that this process folds from the log: the channels of the streams and the latest orders."""
+"""Every channel of the process, and the latest orders; touched by the event loop alone."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -12,27 +12,36 @@ HEARTBEAT = "heartbeat"
 HEARTBEAT_S = 5.0
 
 
-def _channels() -> dict[str, Channel]:
-    made = (
-        Channel(PRICES, dropped=dropped_messages(PRICES)),
-        Channel(TRADES, overflow=Overflow.CLOSE, dropped=dropped_messages(TRADES)),
-        Channel(HEARTBEAT, kept_messages=1, dropped=dropped_messages(HEARTBEAT)),
-    )
-    return {channel.name: channel for channel in made}
-
-
 @dataclass(slots=True)
 class Hub:
-    """The channels by name, and the order view; touched by the event loop alone."""
+    """The channels by key, and the order view.
+
+    Prices and trades are folded from the log; other channels are added by who feeds them.
+    """
 
     orders: OrderView = field(default_factory=OrderView)
-    channels: dict[str, Channel] = field(default_factory=_channels)
+    channels: dict[str, Channel] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the channels that are folded from the log, and the heartbeat."""
+        self.add(PRICES, PRICES)
+        self.add(TRADES, TRADES, overflow=Overflow.CLOSE)
+        self.add(HEARTBEAT, HEARTBEAT, kept_messages=1)
+
+    def add(
+        self, key: str, name: str, *, overflow: Overflow = Overflow.DROP_OLDEST, kept_messages: int | None = None
+    ) -> Channel:
+        """Make a channel whose notifications are called ``s_<name>``; several keys may share a name."""
+        channel = Channel(name, overflow, dropped=dropped_messages(name))
+        channel.kept_messages = kept_messages or channel.kept_messages
+        self.channels[key] = channel
+        return channel
 
     def begin(self, offset: int) -> None:
         """Say at which offset the fold begins."""
         self.orders.advance(offset)
-        for channel in self.channels.values():
-            channel.begin_after(offset - 1)
+        for key in (PRICES, TRADES):
+            self.channels[key].begin_after(offset - 1)
 
     def apply(self, folded: Folded) -> None:
         """Take over a batch: orders first, so that who hears of a fill can close at once."""
@@ -47,5 +56,5 @@ class Hub:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             self.channels[HEARTBEAT].publish(self.orders.position - 1, b'"BEAT"')
-            for channel in self.channels.values():
-                SUBSCRIBERS.labels(channel.name).set(len(channel.subscribers))
+            for key, channel in self.channels.items():
+                SUBSCRIBERS.labels(key).set(len(channel.subscribers))

@@ -50,12 +50,13 @@ _FAMILIES = {
     "CloseLimitPrice": "CLOSE_LIMIT_PRICE",
 }
 _ACTIONS = {"BulkSearchRemove": "BULK_SEARCH_REMOVE", "Add": "ADD", "Update": "UPDATE", "Remove": "REMOVE"}
-_WORDS = {a + f: f"{action}_{family}" for a, action in _ACTIONS.items() for f, family in _FAMILIES.items()}
+# Wire name -> the word that the API shows.
+WORDS = {a + f: f"{action}_{family}" for a, action in _ACTIONS.items() for f, family in _FAMILIES.items()}
 
 
 def command_word(variant: str) -> str:
     """Return the word that the API shows for a wire name: `AddCloseLimitPrice` is `ADD_CLOSE_LIMIT_PRICE`."""
-    return _WORDS[variant]
+    return WORDS[variant]
 
 
 def _position_size(entry: Entry, event: e.PositionSizeLogDBUpdateEvent) -> Rows:

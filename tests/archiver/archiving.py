@@ -1,0 +1,96 @@
+"""An archive without Kafka: records go straight into the writer."""
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from twilight.archiver.postgres.connection import connect
+from twilight.archiver.postgres.migrate import migrate
+from twilight.archiver.postgres.tables import DERIVED_TABLES
+from twilight.archiver.postgres.writer import Writer
+from twilight.archiver.record import CORE
+from twilight.bus import Record
+from twilight.ops.health import Check
+from twilight.archiver.sink import Sink
+from twilight.wire.keys import EventKey, encode_key
+from twilight.wire.records import read_records
+
+BROKER_MS = 1_775_808_000_000
+
+
+def recorded(path: Path) -> list[Record]:
+    """Return the records of a recording."""
+    return [Record(r.topic, r.partition, r.offset, r.ts, r.key, r.value) for r in read_records(path)]
+
+
+def record(offset: int, value: bytes | None, key: bytes | None = b"?", ts_ms: int = BROKER_MS) -> Record:
+    """Return a record; by default its key tells its offset, so that no two are duplicates."""
+    if key == b"?":
+        key = encode_key(EventKey(f"key-{offset}", "Any"))
+    return Record("CoreEventLogTopic", 0, offset, ts_ms, key, value)
+
+
+def price(offset: int, usd: float, time: str) -> Record:
+    """Return a tick."""
+    return record(offset, f'{{"CurrentPriceUpdate":[{usd},"{time}"]}}'.encode())
+
+
+class Archive:
+    """One database, one writer; `restart` forgets everything that is not in the tables."""
+
+    def __init__(self, url: str, *, timezone: str = "") -> None:
+        self.url = url
+        if timezone:
+            name = sql.Identifier(url.rsplit("/", 1)[1])
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(sql.SQL("ALTER DATABASE {} SET timezone = {}").format(name, timezone))
+        self.connection = connect(url)
+        migrate(self.connection)
+        self.restart()
+
+    def restart(self) -> None:
+        """Open a new writer on the same tables."""
+        self.connection.close()
+        self.connection = connect(self.url)
+        self.writer = Writer(self.connection, CORE)
+        while not self.writer.try_lock():  # the server notices a closed connection a moment later
+            time.sleep(0.02)
+        self.reader = self.writer.open()
+
+    def feed(self, records: Sequence[Record], size: int = 1_000) -> None:
+        """Write records in batches, the way the sink does: what is refused is isolated."""
+        sink = Sink(
+            CORE,
+            self.url,
+            lambda _: None,
+            Check("core"),
+            batch_records_max=size,
+            poll_timeout_s=1,  # type: ignore[arg-type, return-value]
+        )
+        for start in range(0, len(records), size):
+            sink._store_batch(self.writer, self.reader, records[start : start + size])
+
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        return self.connection.execute(query.encode(), parameters).fetchall()
+
+    def one(self, query: str, parameters: Sequence[object] = ()) -> Any:
+        """Return the one value of a query."""
+        ((value,),) = self.rows(query, parameters)
+        return value
+
+    def tables(self, names: Iterable[str] = (*DERIVED_TABLES, "event_duplicate")) -> dict[str, list[str]]:
+        """Return the rows of every table as texts, sorted."""
+        return {name: sorted(text for (text,) in self.rows(f"SELECT t::text FROM {name} t")) for name in names}
+
+    def dead(self) -> list[tuple[int, str]]:
+        """Return offset and reason of the dead letters."""
+        return [(offset, reason) for offset, reason in self.rows('SELECT "offset", reason FROM dead_letter ORDER BY 1')]
+
+    def close(self) -> None:
+        """Let the database go."""
+        self.connection.close()

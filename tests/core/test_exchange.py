@@ -104,5 +104,5 @@ def test_refusals_are_counted_by_their_code(exchange: Exchange) -> None:
     arrival = read_arrival(record(create("a", REQUEST, initial_margin=1e9)), "main", "id")
     exchange.take_arrival(arrival, NOW)
     batch = exchange.end_batch()
-    assert batch.refusals == {"SIZE_TOO_LARGE": 1}
-    assert batch.kinds == {"TxHash": 1}
+    assert batch.refusals() == {"SIZE_TOO_LARGE": 1}
+    assert batch.kinds() == {"TxHash": 1}

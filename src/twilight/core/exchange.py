@@ -17,7 +17,7 @@ from twilight.domain.errors import DomainError
 from twilight.domain.events import Event, TxHash
 from twilight.domain.evolve import evolve
 from twilight.domain.inputs import CommandInput, Conditions, Input, NotACommand
-from twilight.domain.orders import OrderStatus
+from twilight.domain.orders import OrderStatus, TxHashData
 from twilight.ops.logs import get
 from twilight.wire.errors import Unencodable
 from twilight.wire.translate import encode
@@ -39,18 +39,21 @@ class Topics:
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction will hold."""
+    """What one transaction will hold, and the events that are in it."""
 
     records: list[Outgoing] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     value_bytes: int = 0
     commands: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    refusals: Counter[str] = field(default_factory=Counter)
 
-    def add(self, topic: str, key: bytes, value: bytes) -> None:
-        """Append one record."""
-        self.records.append((topic, key, value))
-        self.value_bytes += len(value)
+    def kinds(self) -> Counter[str]:
+        """Count the events by kind."""
+        return Counter(event.kind for event in self.events)
+
+    def refusals(self) -> Counter[str]:
+        """Count the requests that were refused, by the gate's code or by status."""
+        answers = (event.data for event in self.events if isinstance(event, TxHash))
+        return Counter(_reason(data) for data in answers if data.status in REFUSALS)
 
 
 class Exchange:
@@ -100,26 +103,30 @@ class Exchange:
 
     def _decide(self, given: Input, conditions: Conditions, events: list[Event]) -> None:
         """Encode before applying: what cannot be written must not have happened."""
-        steps = decisions(self.engine.state, given, conditions, self.engine.context)
-        while (decided := _next(steps)) is not None:
+        state, batch = self.engine.state, self.batch
+        steps = decisions(state, given, conditions, self.engine.context)
+        while (decided := self._encoded(steps)) is not None:
             step, records = decided
-            for event, (key, value) in zip(step, records, strict=True):
-                evolve(self.engine.state, event)
-                self.batch.add(self._topics.events, key, value)
-                self._count(event)
+            for event in step:
+                evolve(state, event)
+            batch.events += step
+            batch.records += records
+            batch.value_bytes += sum(len(value) for _, _, value in records)
             events += step
 
-    def _count(self, event: Event) -> None:
-        self.batch.kinds[event.kind] += 1
-        if isinstance(event, TxHash) and event.data.status in REFUSALS:
-            reason = event.data.reason or ""
-            code = reason.partition(" ")[0] if event.data.status is _BY_RISK else event.data.status.value
-            self.batch.refusals[code] += 1
+    def _encoded(self, steps: Iterator[Sequence[Event]]) -> tuple[Sequence[Event], list[Outgoing]] | None:
+        """Return the next decision and its records, None after the last one."""
+        topic = self._topics.events
+        try:
+            step = next(steps, None)
+            return None if step is None else (step, [(topic, *encode(event)) for event in step])
+        except _FAULTS as cause:
+            raise DecisionFailed(f"{type(cause).__name__}: {cause}") from cause
 
     def _keep_bytes(self, arrival: Arrival, conditions: Conditions) -> None:
         """Write the bytes as the order gateways write what they refuse: a JSON string of hex (wire 7.1)."""
         key = f"CoreCommandfailed-{conditions.now_us}".encode()
-        self.batch.add(self._topics.failed, key, msgspec.json.encode(arrival.value.hex()))
+        self.batch.records.append((self._topics.failed, key, msgspec.json.encode(arrival.value.hex())))
 
 
 _BY_RISK = OrderStatus.REJECTED_BY_RISK_ENGINE
@@ -137,12 +144,12 @@ REFUSALS = frozenset(
 )
 
 
-def _next(steps: Iterator[Sequence[Event]]) -> tuple[Sequence[Event], list[tuple[bytes, bytes]]] | None:
-    try:
-        step = next(steps, None)
-        return None if step is None else (step, [encode(event) for event in step])
-    except (DomainError, Unencodable, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as cause:
-        raise DecisionFailed(f"{type(cause).__name__}: {cause}") from cause
+_FAULTS = (DomainError, Unencodable, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
+
+
+def _reason(data: TxHashData) -> str:
+    """Return the code that the reason of the gate begins with, else the status."""
+    return (data.reason or "").partition(" ")[0] if data.status is _BY_RISK else data.status.value
 
 
 def _undecided(given: CommandInput, failure: DecisionFailed) -> CommandInput:

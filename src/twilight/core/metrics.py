@@ -44,9 +44,9 @@ def note_batch(batch: Batch, seconds: float, offset: int) -> None:
     BATCH_COMMANDS.observe(batch.commands)
     COMMIT_S.observe(seconds)
     OFFSET.set(offset)
-    for kind, count in batch.kinds.items():
+    for kind, count in batch.kinds().items():
         EVENTS.labels(kind).inc(count)
-    for reason, count in batch.refusals.items():
+    for reason, count in batch.refusals().items():
         REFUSED.labels(reason).inc(count)
 
 

@@ -1,0 +1,166 @@
+"""P5 and P12: the core without Kafka, against its codec alone.
+
+P5 takes commands as bytes to records as bytes, through `decide` and `evolve`, with 100,000 open positions around;
+half of the commands open at the market, half close. The codec alone reads the same commands and writes the same events.
+P12 folds a log; the codec alone reads the same events. "Codec" is bytes to domain value and back, translation included.
+"""
+
+import gc
+import random
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.bench._timing import in_turns, processor_seconds, row
+from tests.core.traffic import create, execute
+from twilight.bus import Record
+from twilight.core.arrivals import Arrival, read_arrival
+from twilight.core.exchange import Exchange, Topics
+from twilight.core.ids import Uuids
+from twilight.core.recovery import fold
+from twilight.domain.engine import Engine, new_engine
+from twilight.domain.events import Event
+from twilight.domain.inputs import Conditions, FeedStatus, Genesis, Tick
+from twilight.domain.state import State
+from twilight.wire.events import decode_event
+from twilight.wire.keys import EventKey, decode_key
+from twilight.wire.translate import encode, event_from_wire
+
+POSITIONS = 100_000
+COMMANDS = 10_000
+MARGIN_SATS = 100.0
+NOW_NS = 1_775_808_000_000_000_000
+GENESIS = Genesis("85c5b2e5-bcda-4ab1-9b83-2de488aa6357", tlv_sats=10**12, tps=10**9)
+PAYLOAD_CHARACTERS = {"CreateTraderOrder": 2_992, "ExecuteTraderOrder": 890}
+"""As long as genuine transactions and settle messages are."""
+
+
+def request_id(number: int) -> str:
+    """Return a request id as gateways make them."""
+    return f"REQID{number:064X}"
+
+
+def account(number: int) -> str:
+    """Return an account id as long as genuine ones."""
+    return f"{number:0138x}"
+
+
+def with_payload(value: bytes, kind: str) -> bytes:
+    """Give a command a payload of genuine length, which is carried unread."""
+    return value.replace(b'"00"', b'"' + b"ab" * (PAYLOAD_CHARACTERS[kind] // 2) + b'"')
+
+
+def opened(number: int) -> bytes:
+    """Return the bytes of a market open, longs and shorts in turns."""
+    side = "LONG" if number % 2 else "SHORT"
+    value = create(account(number), request_id(number), position_type=side, initial_margin=MARGIN_SATS)
+    return with_payload(value, "CreateTraderOrder")
+
+
+def closed(number: int, uuid: str, owner: str) -> bytes:
+    """Return the bytes of a market close."""
+    return with_payload(execute(owner, uuid, request_id(number)), "ExecuteTraderOrder")
+
+
+def conditions() -> Conditions:
+    """Return a healthy moment."""
+    return Conditions(NOW_NS, FeedStatus.HEALTHY)
+
+
+@cache
+def crowded() -> State:
+    """Return a state with 100,000 open positions."""
+    exchange = Exchange(new_engine(Uuids()), Topics("events", "failed"))
+    exchange.take(GENESIS, conditions())
+    exchange.take(Tick(65_000.0), conditions())
+    for number in range(POSITIONS):
+        exchange.take_arrival(arrival(opened(number), number), conditions())
+        exchange.end_batch()
+    return exchange.engine.state
+
+
+def arrival(value: bytes, offset: int) -> Arrival:
+    """Return what the core makes of a record."""
+    return read_arrival(Record("orders", 0, offset, NOW_NS // 1_000_000, b"key", value), "orders", "topic")
+
+
+def commands(state: State) -> list[bytes]:
+    """Return opens and closes in turns."""
+    live = random.Random(5).sample(list(state.positions.values()), COMMANDS // 2)
+    mixed: list[bytes] = []
+    for number, held in enumerate(live, POSITIONS):
+        mixed.append(opened(number))
+        mixed.append(closed(POSITIONS + number, held.order.uuid, held.order.account_id))
+    return mixed
+
+
+def through_the_engine(state: State, values: list[bytes]) -> list[tuple[bytes, bytes]]:
+    """Take the commands one by one; return the records."""
+    exchange = Exchange(Engine(state, new_engine(Uuids()).context), Topics("events", "failed"))
+    for offset, value in enumerate(values, POSITIONS):
+        exchange.take_arrival(arrival(value, offset), conditions())
+    return [(key or b"", value) for _, key, value in exchange.end_batch().records]
+
+
+def domain_events(records: list[tuple[bytes, bytes]]) -> list[Event]:
+    """Return the events of records."""
+    return [read_event(key, value) for key, value in records]
+
+
+def read_event(key: bytes, value: bytes) -> Event:
+    """Decode one record as recovery does."""
+    found = decode_key(key)
+    assert isinstance(found, EventKey)
+    return event_from_wire(decode_event(value, 0), found.agg_id, found.metadata)
+
+
+def codec_alone(values: list[bytes], events: list[Event]) -> None:
+    """Read the commands and write the events."""
+    for offset, value in enumerate(values, POSITIONS):
+        arrival(value, offset)
+    for event in events:
+        encode(event)
+
+
+def without_collector(work: Callable[[], object]) -> float:
+    """Return the processor time of a run in which the collector of cycles rests, as it does in the core."""
+    gc.collect()
+    gc.freeze()
+    try:
+        return processor_seconds(work)
+    finally:
+        gc.unfreeze()
+
+
+def p5(_shared: Path, runs: int) -> dict[str, Any]:
+    """Return the row of P5."""
+    state = crowded()
+    values = commands(state)
+    events = domain_events(through_the_engine(state.copy(), values))
+
+    def ours() -> float:
+        fresh = state.copy()
+        return without_collector(lambda: through_the_engine(fresh, values))
+
+    medians = in_turns({"ours": ours, "peer": lambda: without_collector(lambda: codec_alone(values, events))}, runs)
+    rates = {name: len(values) / seconds for name, seconds in medians.items()}
+    metric = "commands/s: decide, evolve and codec with 100,000 open positions, against the codec alone"
+    return row("P5", metric, **rates, goal=0.4)
+
+
+def p12(_shared: Path, runs: int) -> dict[str, Any]:
+    """Return the row of P12."""
+    state = crowded()
+    records = through_the_engine(state.copy(), commands(state))
+
+    def ours() -> float:
+        engine = Engine(state.copy(), new_engine(Uuids()).context)
+        return without_collector(lambda: [fold(engine, 0, key, value, 0) for key, value in records])
+
+    medians = in_turns({"ours": ours, "peer": lambda: without_collector(lambda: domain_events(records))}, runs)
+    rates = {name: len(records) / seconds for name, seconds in medians.items()}
+    return row("P12", "events/s: recovery from a log, against decoding it alone", **rates, goal=0.7)
+
+
+BENCHES = {"P5": p5, "P12": p12}

@@ -7,13 +7,13 @@ against msgspec's untyped decoder. Both take the recorded five minutes of eight 
 
 import gzip
 import json
-import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from tests.bench._timing import in_turns, processor_seconds, row
 
 from twilight.domain.index.model import START, Inputs
 from twilight.domain.index.params import IndexParams, SourceParams, resolve
@@ -37,8 +37,8 @@ class Frame(NamedTuple):
 def recorded(shared: Path) -> list[Frame]:
     """Return the frames of the replay in their order."""
     with gzip.open(shared / "data" / "feeds" / "replay" / "venues8-a.jsonl.gz") as lines:
-        rows = [json.loads(line) for line in lines]
-    return [Frame(int(row["t"]), row["v"], row["raw"].encode()) for row in rows]
+        read = [json.loads(line) for line in lines]
+    return [Frame(int(each["t"]), each["v"], each["raw"].encode()) for each in read]
 
 
 def ours(frames: list[Frame]) -> int:
@@ -64,13 +64,6 @@ def ours(frames: list[Frame]) -> int:
     return ticks
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return the processor time of one run: other work on the machine does not count."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
 def measure(shared: Path, runs: int = 5) -> dict[str, object]:
     """Return the row: the median of interleaved runs."""
     frames = recorded(shared)
@@ -81,19 +74,7 @@ def measure(shared: Path, runs: int = 5) -> dict[str, object]:
         "json": lambda: [json.loads(frame.raw) for frame in frames],
         "msgspec": lambda: [plain(frame.raw) for frame in frames],
     }
-    times: dict[str, list[float]] = {name: [] for name in contests}
-    for _ in range(runs):
-        for name, work in contests.items():
-            times[name].append(seconds(work))
-    rate = {name: ticks / statistics.median(values) for name, values in times.items()}
-    ratio = rate["ours"] / rate["json"]
-    return {
-        "id": ID,
-        "metric": METRIC,
-        "ours": round(rate["ours"]),
-        "peer": round(rate["json"]),
-        "ratio": round(ratio, 3),
-        "goal": GOAL,
-        "met": ratio >= GOAL,
-        "msgspec_ratio": round(rate["ours"] / rate["msgspec"], 3),
-    }
+    timed = {name: partial(processor_seconds, work) for name, work in contests.items()}
+    rate = {name: ticks / seconds for name, seconds in in_turns(timed, runs).items()}
+    msgspec_ratio = round(rate["ours"] / rate["msgspec"], 3)
+    return row(ID, METRIC, ours=rate["ours"], peer=rate["json"], goal=GOAL, msgspec_ratio=msgspec_ratio)

@@ -13,14 +13,16 @@ from twilight.local.observer import Observer
 from twilight.local.plan import Plan, Source, Wanted
 from twilight.local.ports import api_address, assign
 from twilight.local.probe import Probe
+from twilight.local.servers.process import answers
 from twilight.local.settings import UpSettings
 from twilight.local.status import Status
 from twilight.local.supervisor import Supervisor
-from twilight.ops.errors import SettingsError
+from twilight.ops.errors import SettingsError, Unavailable
 
 SHOW_S = 1.0
 FREE_BYTES_MIN = 1024**3
 MIB = 1024**2
+SETTINGS = {"kafka": "BROKER", "postgres": "DATABASE_URL", "questdb": "QUESTDB_URL"}
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -35,6 +37,7 @@ def up(settings: UpSettings, source: Source, recording: Path | None, traders: in
     try:
         leftovers.end(layout, screen.say)
         plan = Plan(_wanted(settings, layout, source, recording, traders, screen))
+        check_elsewhere(plan)
         asyncio.run(_run(plan, layout, source, screen))
     finally:
         screen.close()
@@ -54,19 +57,33 @@ def check_source(source: Source, recording: Path | None) -> None:
         raise SettingsError([f"{recording}: only --market replay takes a file"])
 
 
+def check_elsewhere(plan: Plan) -> None:
+    """Return when every server that the environment names answers.
+
+    Raises:
+        Unavailable: one does not.
+    """
+    for part in plan.parts:
+        host, port = part.address
+        if part.server is None and not answers(port, host):
+            name = SETTINGS[part.name]
+            raise Unavailable(f"{name} names {host}:{port}, where nothing answers: start it, or unset {name}")
+
+
 def _locked(layout: Layout) -> FileLock:
     lock = FileLock(layout.lock)
     if not lock.take():
         status = read_json(layout.status, Status)
         who = f", pid {status.pid}" if status else ""
-        raise SettingsError([f"{layout.root} is in use by another twilight up{who}: `twilight down` ends it"])
+        what_to_do = "`twilight down` ends it, or name another folder with --data"
+        raise SettingsError([f"{layout.root} is in use by another twilight up{who}: {what_to_do}"])
     return lock
 
 
 def _wanted(
     settings: UpSettings, layout: Layout, source: Source, recording: Path | None, traders: int, screen: Screen
 ) -> Wanted:
-    _check_disk(layout)
+    check_disk(layout)
     address = api_address(settings.api_addr)
     jars = {name: artifacts.fetch(name, settings.downloads, screen.progress) for name in _own_java(settings)}
     ports = assign(read_json(layout.ports, dict[str, int]) or {})
@@ -89,7 +106,12 @@ def _own_java(settings: UpSettings) -> list[str]:
     return [name for name, url in {"kafka": settings.broker, "questdb": settings.questdb_url}.items() if not url]
 
 
-def _check_disk(layout: Layout) -> None:
+def check_disk(layout: Layout) -> None:
+    """Return when there is room for the servers' data.
+
+    Raises:
+        SettingsError: the disk is full, or nearly.
+    """
     free = shutil.disk_usage(layout.root).free
     if free < FREE_BYTES_MIN:
         need = f"{free // MIB} MiB are free, {FREE_BYTES_MIN // MIB} are needed"

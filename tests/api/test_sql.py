@@ -9,6 +9,7 @@ from books import NOW, Books
 from twilight.api.sql import QUERIES
 
 PARAMETERS: dict[str, Any] = {
+    "stream": "core",
     "since": NOW - timedelta(days=1),
     "until": NOW,
     "limit": 10,

@@ -27,9 +27,10 @@ _log = logs.get("twilight.api.database")
 
 
 class Database:
-    """A pool of read-only connections and the named queries."""
+    """A pool of read-only connections and the named queries, all of them of one stream (storage 4)."""
 
-    def __init__(self, url: str, *, connections_max: int = CONNECTIONS_MAX) -> None:
+    def __init__(self, url: str, *, stream: str = "core", connections_max: int = CONNECTIONS_MAX) -> None:
+        self._stream = stream
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
             url,
             min_size=1,
@@ -63,7 +64,7 @@ class Database:
         """
         try:
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(QUERIES[query], parameters)
+                cursor = await connection.execute(QUERIES[query], {"stream": self._stream, **parameters})
                 return await cursor.fetchall()
         except TooManyRequests:
             raise Busy from None

@@ -85,7 +85,9 @@ class Api:
         self.health = Health()
         self.hub = Hub()
         self.feeds = feeds(self.hub)
-        self.database = Database(settings.database_url, connections_max=settings.database_connections_max)
+        self.database = Database(
+            settings.database_url, stream=settings.stream_core, connections_max=settings.database_connections_max
+        )
         delivery_ms = int(settings.order_ack_timeout_s * 1_000)
         producer = Producer(settings.broker, delivery_timeout_ms=delivery_ms)
         self.queue = AckQueue(producer, ack_timeout_s=settings.order_ack_timeout_s + GRACE_S)

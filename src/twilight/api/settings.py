@@ -25,6 +25,7 @@ class ApiSettings(Settings):
     broker: str = "localhost:9092"
     database_url: str
     auth_database_url: str = ""
+    stream_core: str = "core"
     core_event_log: str = "CoreEventLogTopic"
     rpc_client_request: str = "CLIENT-REQUEST"
     rpc_client_failed_request: str = "CLIENT-FAILED-REQUEST"

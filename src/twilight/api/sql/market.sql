@@ -4,7 +4,7 @@
 -- name: newest_price
 select src_offset, price, ts
 from btc_usd_price
-where src_stream = 'core' and src_partition = 0
+where src_stream = %(stream)s and src_partition = 0
 order by src_offset desc
 limit 1;
 
@@ -18,7 +18,7 @@ limit %(limit)s offset %(offset)s;
 -- name: newest_funding_rate
 select src_offset, rate, price, ts
 from funding_rate
-where src_stream = 'core' and src_partition = 0
+where src_stream = %(stream)s and src_partition = 0
 order by src_offset desc
 limit 1;
 
@@ -33,7 +33,7 @@ limit %(limit)s offset %(offset)s;
 select src_offset, order_filled_on_market, order_filled_on_limit,
        order_settled_on_market, order_settled_on_limit, ts
 from fee_history
-where src_stream = 'core' and src_partition = 0
+where src_stream = %(stream)s and src_partition = 0
 order by src_offset desc
 limit 1;
 
@@ -113,7 +113,7 @@ limit %(limit)s offset %(offset)s;
 -- name: newest_position_size
 select total_short, total_long, total
 from position_size_log
-where src_stream = 'core' and src_partition = 0
+where src_stream = %(stream)s and src_partition = 0
 order by src_offset desc
 limit 1;
 
@@ -157,4 +157,4 @@ from ingest_offset as position
 left join (
     select side, price_cents, sum(size) as size from order_book_entry group by side, price_cents
 ) as level on true
-where position.consumer = 'archiver' and position.stream = 'core' and position.partition = 0;
+where position.consumer = 'archiver' and position.stream = %(stream)s and position.partition = 0;

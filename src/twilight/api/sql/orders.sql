@@ -3,7 +3,7 @@
 -- name: ingest_position
 select min(next_offset) as next_offset
 from ingest_offset
-where stream = 'core' and partition = 0
+where stream = %(stream)s and partition = 0
 having count(*) > 0;
 
 -- name: trader_order_state

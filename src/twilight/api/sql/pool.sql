@@ -5,7 +5,7 @@ select src_offset, sequence, nonce, total_pool_share, total_locked_value,
        coalesce((pending_orders ->> 'len')::bigint, 0) as pending_orders,
        aggregate_log_sequence, last_snapshot_id
 from lend_pool
-where src_stream = 'core' and src_partition = 0
+where src_stream = %(stream)s and src_partition = 0
 order by src_offset desc
 limit 1;
 

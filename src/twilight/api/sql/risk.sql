@@ -32,31 +32,31 @@ select gate.total_long_btc, gate.total_short_btc, gate.total_pending_long_btc, g
 from (select 1) as one
 left join lateral (
     select * from risk_engine_update
-    where src_stream = 'core' and src_partition = 0
+    where src_stream = %(stream)s and src_partition = 0
     order by src_offset desc
     limit 1
 ) as gate on true
 left join lateral (
     select * from risk_params_update
-    where src_stream = 'core' and src_partition = 0
+    where src_stream = %(stream)s and src_partition = 0
     order by src_offset desc
     limit 1
 ) as params on true
 left join lateral (
     select total_locked_value from lend_pool
-    where src_stream = 'core' and src_partition = 0
+    where src_stream = %(stream)s and src_partition = 0
     order by src_offset desc
     limit 1
 ) as pool on true
 left join lateral (
     select rate, ts from funding_rate
-    where src_stream = 'core' and src_partition = 0
+    where src_stream = %(stream)s and src_partition = 0
     order by src_offset desc
     limit 1
 ) as funding on true
 left join lateral (
     select total_long, total_short from position_size_log
-    where src_stream = 'core' and src_partition = 0
+    where src_stream = %(stream)s and src_partition = 0
     order by src_offset desc
     limit 1
 ) as sizes on true;
@@ -66,13 +66,13 @@ left join lateral (
 -- NAV = TLV - V_long + V_short + (P_long - P_short) / q - sum of R(A - M) over FILLED orders.
 with tick as (
     select price from btc_usd_price
-    where src_stream = 'core' and src_partition = 0
+    where src_stream = %(stream)s and src_partition = 0
     order by src_offset desc
     limit 1
 ),
 pool as (
     select total_locked_value from lend_pool
-    where src_stream = 'core' and src_partition = 0
+    where src_stream = %(stream)s and src_partition = 0
     order by src_offset desc
     limit 1
 ),

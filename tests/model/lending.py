@@ -114,36 +114,39 @@ def withdraw(ledger: Ledger, command: Any) -> None:  # noqa: PLR0911 - one retur
     amount, nwithdraw = _redeemed(ledger, lender, rounded_down(worth))
     if ledger.tlv < amount:
         return refuse("Error", SOME_TEXT)
-    tlv_after = ledger.tlv - (rounded(rounded(nwithdraw) / 10_000.0) if isinstance(amount, float) else amount)
-    refusal = gate.withdrawal_refusal(ledger, tlv_after) if ledger.rules.withdrawals_keep_limits else None
+    refusal = gate.withdrawal_refusal(ledger, ledger.tlv - amount) if ledger.rules.withdrawals_keep_limits else None
     if refusal:
         return refuse("RejectedByRiskEngine", Code(refusal))
-    return _withdrawn(ledger, command, lender, amount, nwithdraw, tlv_after)
+    return _withdrawn(ledger, command, lender, amount, nwithdraw)
 
 
-def _redeemed(ledger: Ledger, lender: Lender, worth: int) -> tuple[float, float]:
-    """Return what is paid out and the same times 10,000."""
+def _redeemed(ledger: Ledger, lender: Lender, worth: int) -> tuple[int, float]:
+    """Return what is paid out and ``nwithdraw``.
+
+    2.13 lets the lender have R(withdraw) and the pool lose R(R(nwithdraw)/10000), which differ by a sat when the
+    second rounding crosses a half; the book must close (I-11), so both are the pool's.
+    """
     if not ledger.rules.whole_shares:
-        nwithdraw = float(ledger.tlv) * lender.npoolshare / float(ledger.tps)
-        return nwithdraw / 10_000.0, nwithdraw
+        nwithdraw = rounded(float(ledger.tlv) * lender.npoolshare / float(ledger.tps))
+        return rounded(nwithdraw / 10_000.0), float(nwithdraw)
     amount = worth * (int(lender.npoolshare) // 10_000) // ledger.tps
     held = ledger.now_ms - lender.deposited_ms
     if ledger.rules.marked_shares and held < ledger.rules.lend_min_hold_ms:
         amount = min(amount, lender.deposit)
-    return amount, amount * 10_000
+    return amount, float(amount * 10_000)
 
 
-def _withdrawn(ledger: Ledger, command: Any, lender: Lender, amount: float, nwithdraw: float, tlv_after: int) -> None:
+def _withdrawn(ledger: Ledger, command: Any, lender: Lender, amount: int, nwithdraw: float) -> None:
     del ledger.lenders[lender.uuid]
     before = ledger.tlv, ledger.tps
-    ledger.tlv, ledger.nonce = tlv_after, ledger.nonce + 1
+    ledger.tlv, ledger.nonce = ledger.tlv - amount, ledger.nonce + 1
     ledger.tps -= rounded(lender.npoolshare / 10_000.0)
     settled = lender.wire(
         order_status=SETTLED,
         exit_nonce=ledger.nonce,
-        new_lend_state_amount=rounded(amount),
-        nwithdraw=float(rounded(nwithdraw)),
-        payment=rounded(amount - lender.deposit),
+        new_lend_state_amount=amount,
+        nwithdraw=nwithdraw,
+        payment=amount - lender.deposit,
         timestamp=ledger.now,
         tlv2=before[0],
         tps2=before[1],
@@ -152,7 +155,7 @@ def _withdrawn(ledger: Ledger, command: Any, lender: Lender, amount: float, nwit
     )
     early = settled | dict.fromkeys(("exit_nonce", "timestamp", "tlv3", "tps3"), ANYTHING)
     state = ledger.state_output(ledger.nonce, ledger.tlv)
-    inner = {"LendOrderSettleOrder": [command, early, float(rounded(nwithdraw)), state]}
+    inner = {"LendOrderSettleOrder": [command, early, nwithdraw, state]}
     ledger.pool_event("LendOrderSettleOrder", inner)
     _lend_event(ledger, "remove_order", settled, command)
     ledger.answer(lender.uuid, lender.account_id, "LEND", SETTLED, hashed=True)

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from tests.model.administration import RefusedCall
+from tests.model.audit import Auditor
 from tests.model.exchange import Model
 from tests.model.expected import Event
 from tests.model.observed import observed
@@ -49,6 +50,7 @@ class Lockstep:
         self.model = Model(RULES[profile], tlv=tlv, tps=tps)
         self.engine = Engine(profile, tlv=tlv, tps=tps)
         self.table = Table(self.model)
+        self.auditor = Auditor(exact=RULES[profile].whole_payments)
         self.lines: list[dict[str, Any]] = []
         self.log: list[bytes] = []
 
@@ -74,7 +76,9 @@ class Lockstep:
         if expected != found:
             raise Disagreement(self._report(line, expected, found))
         self.log += records
-        return [] if isinstance(found, str) else found
+        events = [] if isinstance(found, str) else found
+        self.auditor.take(line, events)
+        return events
 
     def _report(self, line: dict[str, Any], expected: list[Event] | str, found: list[Event] | str) -> str:
         told = [f"line {len(self.lines)}: {json.dumps(line)}", *differences("", expected, found)]

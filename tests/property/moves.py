@@ -145,6 +145,28 @@ def _open(table: Table) -> dict[str, Any]:
     return table.command("CreateTraderOrder", _request(table), uuid=table.uuid())
 
 
+def _rest(table: Table) -> dict[str, Any]:
+    """Rest an open near the price, of a size that fills the room that the limits leave, or half of it."""
+    side = table.pick(["LONG", "SHORT"])
+    away = table.pick([1, 2, 1, max(table.price // 1000, 1), max(table.price // 100, 1)])
+    limit = table.price - away if side == "LONG" else table.price + away
+    leverage = table.pick([10, 1, 50])
+    room = int(_room(table, side) * table.pick([1.0, 0.5, 0.3, 1.0]))
+    request = _request(table, position_type=side, order_type="LIMIT", entryprice=float(max(limit, 1)))
+    request |= {"leverage": float(leverage), "initial_margin": float(max(room // leverage, 1))}
+    return table.command("CreateTraderOrder", request, uuid=table.uuid())
+
+
+def _room(table: Table, side: str) -> float:
+    """Return the largest value that the limits of 2.15 leave for this side."""
+    params, ledger = table.ledger.params, table.ledger
+    long, short = ledger.exposure["LONG"], ledger.exposure["SHORT"]
+    net = long - short if side == "LONG" else short - long
+    open_interest = params["max_oi_mult"] * ledger.tlv - long - short
+    rooms = (params["max_position_pct"] * ledger.tlv, open_interest, params["max_net_mult"] * ledger.tlv - net)
+    return min(max(min(rooms), 1), 2**50 - 1)
+
+
 def _open_with_legs(table: Table) -> dict[str, Any]:
     request = _request(table)
     legs = table.pick([_legs(table), _legs(table), _legs(table), None])
@@ -320,8 +342,9 @@ _PARAMS: list[dict[str, float]] = [
     _WIDE,
     _WIDE,
     {"max_position_pct": 0.5},
-    {"max_oi_mult": 0.05},
-    {"max_net_mult": 0.01},
+    {"max_oi_mult": 0.05, "max_position_pct": 0.02},
+    {"max_net_mult": 0.01, "max_position_pct": 0.02},
+    {"max_net_mult": 0.02, "max_position_pct": 0.02},
     {"max_leverage": 10.0},
     {"max_leverage": 0.0},
     {"min_position_btc": 50_000.0},
@@ -357,6 +380,7 @@ _MOVES: dict[str, Callable[[Table], dict[str, Any]]] = {
     "calm tick": _calm_tick,
     "tick": _tick,
     "open": _open,
+    "rest": _rest,
     "open with legs": _open_with_legs,
     "wrong open": _wrong_open,
     "wrong legs": _wrong_legs,
@@ -379,9 +403,10 @@ _MOVES: dict[str, Callable[[Table], dict[str, Any]]] = {
 }
 
 WEIGHTS = {
-    "calm tick": 14,
-    "tick": 8,
-    "open": 22,
+    "calm tick": 16,
+    "tick": 5,
+    "open": 16,
+    "rest": 8,
     "open with legs": 6,
     "wrong open": 1,
     "wrong legs": 1,

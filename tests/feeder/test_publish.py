@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
+import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -16,7 +17,12 @@ from twilight.ops.errors import Unavailable
 PAGES = {"/v1/price": lambda: Page(b'{"price":"1"}'), "/metrics": lambda: Page(b"x 1\n", "text/plain")}
 
 
-def on_server(body: Callable[[Hub, PublicServer], Awaitable[None]], clients_max: int = 10) -> None:
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+def on_server(
+    body: Callable[[Hub, PublicServer], Awaitable[None]], clients_max: int = 10, loop: str = "uvloop"
+) -> None:
     async def main() -> None:
         hub = Hub(clients_max)
         server = await serve("127.0.0.1", 0, hub, PAGES)
@@ -26,7 +32,8 @@ def on_server(body: Callable[[Hub, PublicServer], Awaitable[None]], clients_max:
         finally:
             await server.close()
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(main())
 
 
 def socket_url(server: PublicServer) -> str:
@@ -98,7 +105,8 @@ async def _frames(raw: socket.socket) -> list[bytes]:
     return frames
 
 
-def test_a_slow_client_holds_nobody_and_finally_gets_the_newest_tick_only() -> None:
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_slow_client_holds_nobody_and_finally_gets_the_newest_tick_only(loop: str) -> None:
     async def body(hub: Hub, server: PublicServer) -> None:
         raw = await _slow_socket(server)
         async with connect(socket_url(server)) as quick:
@@ -111,7 +119,7 @@ def test_a_slow_client_holds_nobody_and_finally_gets_the_newest_tick_only() -> N
         assert numbers == sorted(numbers)
         assert len(numbers) < 200
 
-    on_server(body)
+    on_server(body, loop=loop)
 
 
 def test_one_client_too_many_is_told_so() -> None:

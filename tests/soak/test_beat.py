@@ -68,6 +68,7 @@ def test_the_beat_holds_while_all_venues_reconnect_and_frames_reach_their_tick_i
         "reconnects": sum(reconnects),
     }
     print(json.dumps(found))  # noqa: T201 - the result of the measurement
-    assert min(reconnects) >= 3
+    assert min(reconnects) >= 1
+    assert sum(reconnects) >= 16
     assert 225 <= found["spacing_p01_ms"] <= found["spacing_p99_ms"] <= 275
     assert found["frame_to_tick_p99_ms"] < 300

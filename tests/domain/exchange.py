@@ -5,12 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from twilight.domain import commands as c
-from twilight.domain.chain import Chain
+from twilight.domain.chain import Accepted, Chain, Refusal, Refused, synthetic_hash
 from twilight.domain.engine import Engine, decide, new_engine
 from twilight.domain.events import Event, TxHash, TxHashUpdate
+from twilight.domain.inflight import Intent
 from twilight.domain.inputs import (
     Admin,
     AdminCall,
+    ChainAnswer,
     CommandInput,
     Conditions,
     FeedStatus,
@@ -211,10 +213,17 @@ class Exchange:
     def deposit(self, account: str) -> Deposit:
         return self.state.deposits[self.state.lender_accounts[account]]
 
-    def refold(self) -> State:
+    def answer(self, intent: Intent, *, accepts: bool = True) -> list[Event]:
+        """Let the chain answer an intent."""
+        outcome: Accepted | Refused = Refused(Refusal.REJECTED, "no")
+        if accepts:
+            outcome = Accepted(synthetic_hash(intent.request()))
+        return self.give(ChainAnswer(intent.uuid, intent.id, outcome))
+
+    def refold(self, events: Sequence[Event] | None = None) -> State:
         """Fold all events into an empty state: what recovery would find."""
         fresh = Engine(State(), self.engine.context)
-        for event in self.events:
+        for event in self.events if events is None else events:
             fresh.fold(event)
         return fresh.state
 

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from tests.domain.exchange import Exchange, answers
 
+from twilight.domain.chain import Attached, Chain, LenientPayloads
 from twilight.domain.engine import decide
 from twilight.domain.events import (
     CurrentPriceUpdate,
     Event,
     FundingRateUpdate,
+    IntentOpened,
     LendOrderEvent,
     PoolUpdate,
     TraderOrderEvent,
@@ -64,12 +66,13 @@ class ExchangeMachine(RuleBasedStateMachine):
     """Random commands, ticks, fundings and operators' calls, checked after every one of them."""
 
     profile: Profile = DEFAULT
+    chain: Chain | None = None
 
     @initialize(
         tlv=st.sampled_from([200_000_000, 200_000_000, 2**45, 1_000_000, 1]), tps=st.sampled_from([200_000, 1, 2**39])
     )
     def found(self, tlv: int, tps: int) -> None:
-        self.exchange = Exchange(self.profile, tlv=tlv, tps=tps)
+        self.exchange = Exchange(self.profile, self.chain, tlv=tlv, tps=tps)
         self.genesis = tlv
         self.sats_in = self.sats_out = 0
         self.made: list[Event] = []
@@ -133,7 +136,7 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def tick(self, price: float) -> None:
         self.take(self.exchange.tick(price))
-        if not self.exchange.state.switches.pause_price_feed:
+        if self.chain is None and not self.exchange.state.switches.pause_price_feed:
             self.nothing_is_left_that_should_have_fired(price)
 
     @rule()
@@ -270,7 +273,7 @@ class ExchangeMachine(RuleBasedStateMachine):
             assert abs(event.rate_pct) <= 0.125
         if isinstance(event, TxHash | TxHashUpdate) and event.data.tx_hash:
             assert len(event.data.tx_hash) == 64
-        if isinstance(event, TraderOrderFundingUpdate):
+        if isinstance(event, TraderOrderFundingUpdate) and self.chain is None:
             assert event.order.available_margin_sats > 0
 
     def pending(self) -> list[TraderOrder]:
@@ -316,7 +319,50 @@ class ReferenceMachine(ExchangeMachine):
     profile = REFERENCE
 
 
-@pytest.mark.parametrize("machine", [ExchangeMachine, ReferenceMachine], ids=["default", "reference"])
+class AttachedMachine(ExchangeMachine):
+    """The same with a chain that answers when it likes, and says no when it likes."""
+
+    chain = Attached(LenientPayloads())
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unanswered: set[str] = set()
+
+    def ask(self, made: list[Event]) -> None:
+        """Take the events of a command: it is answered, or it is in flight or waits and will be."""
+        self.unanswered.add(f"REQID{self.exchange.request:064X}")
+        self.take(made)
+        asked = [one.intent for one in made if isinstance(one, IntentOpened)]
+        assert asked or not self.unanswered & {f"REQID{self.exchange.request:064X}"}
+
+    def take(self, made: list[Event]) -> None:
+        super().take(made)
+        self.unanswered -= {record.request_id for record in answers(made)}
+
+    @rule(index=st.integers(0, 9), accepts=st.booleans())
+    def the_chain_answers(self, index: int, *, accepts: bool) -> None:
+        intents = list(self.exchange.state.intents.values())
+        if intents:
+            self.take(self.exchange.answer(intents[index % len(intents)], accepts=accepts))
+
+    @rule()
+    def the_chain_answers_everything(self) -> None:
+        while self.exchange.state.intents:
+            self.take(self.exchange.answer(next(iter(self.exchange.state.intents.values()))))
+        assert not self.exchange.state.waiting
+        assert not self.unanswered
+
+    def teardown(self) -> None:
+        if not hasattr(self, "exchange"):
+            return
+        self.exchange.assert_recoverable()
+        log_first = sorted(self.exchange.events, key=lambda event: isinstance(event, IntentOpened))
+        assert state_hash(self.exchange.refold(log_first)) == state_hash(self.exchange.state)
+
+
+@pytest.mark.parametrize(
+    "machine", [ExchangeMachine, ReferenceMachine, AttachedMachine], ids=["default", "reference", "attached"]
+)
 def test_whatever_happens_the_books_are_right_and_the_log_gives_them_back(
     machine: type[RuleBasedStateMachine],
 ) -> None:

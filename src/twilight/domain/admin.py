@@ -5,9 +5,8 @@ from dataclasses import fields, replace
 from math import isfinite
 
 from twilight.domain import answers
-from twilight.domain.answers import Subject
 from twilight.domain.cancelling import cancel_open, halt_command
-from twilight.domain.context import Case
+from twilight.domain.context import Case, Subject
 from twilight.domain.errors import InvalidParams, NotSupported
 from twilight.domain.events import (
     Event,
@@ -141,7 +140,12 @@ def _trigger_cancelled(case: Case, position: Position, trigger: Trigger, old: in
 
 
 def _with_status(state: State, status: OrderStatus) -> list[Position]:
-    return [position for position in state.positions.values() if position.order.status is status]
+    """Return the orders of that status, but for those that the chain is being asked about (C11)."""
+    return [
+        position
+        for uuid, position in state.positions.items()
+        if position.order.status is status and uuid not in state.intents
+    ]
 
 
 def _set_market_close_only(case: Case, call: SetMarketCloseOnlyCall) -> Iterator[list[Event]]:

@@ -1,11 +1,9 @@
 """Answer records: what a request became, and what the engine did on its own (engine 1.11, wire 1.5, 4.9)."""
 
-from dataclasses import dataclass
-
-from twilight.domain.context import Case
+from twilight.domain.context import Case, Subject
 from twilight.domain.errors import Rejected
 from twilight.domain.events import TxHash, TxHashUpdate
-from twilight.domain.orders import OrderStatus, OrderType, TxHashData
+from twilight.domain.orders import OrderStatus, TxHashData
 
 ERROR = "tx_hash_error"
 RISK_REJECTED = "tx_risk_rejected"
@@ -19,16 +17,6 @@ CANCELLED = 'tx_hash_result-"Order successfully cancelled !!"'
 CLOSE_LIMIT_CANCELLED = 'tx_hash_result-"Close limit order successfully cancelled !!"'
 STOP_LOSS_CANCELLED = 'tx_hash_result-"Stoploss order successfully cancelled !!"'
 TAKE_PROFIT_CANCELLED = 'tx_hash_result-"Takeprofit order successfully cancelled !!"'
-
-
-@dataclass(slots=True)
-class Subject:
-    """Whom and what an answer is about."""
-
-    order_id: str
-    account_id: str
-    order_type: OrderType
-    request_id: str
 
 
 def result_agg_id(tx_hash: str) -> str:

@@ -6,9 +6,9 @@ Cancels are always allowed, also under a halt and without a price (R3).
 from collections.abc import Iterator
 
 from twilight.domain import answers, totals
-from twilight.domain.answers import Subject
+from twilight.domain.closing import check_not_in_flight
 from twilight.domain.commands import CancelCommand, CancelRequest, CancelTraderOrder, CancelTraderOrderSlTp
-from twilight.domain.context import Case
+from twilight.domain.context import Case, Subject
 from twilight.domain.errors import Rejected
 from twilight.domain.events import Event, SetAction, TraderOrderEvent, TxHash
 from twilight.domain.legs import Trigger, removal_event
@@ -35,6 +35,7 @@ def cancel_order(case: Case, command: CancelCommand) -> Iterator[list[Event]]:
 
 
 def _find(case: Case, request: CancelRequest) -> Position:
+    check_not_in_flight(case, request.uuid, answers.CANCEL_NOT_FOUND)
     position = case.state.positions.get(request.uuid)
     if position is None:
         raise _not_found("Order not found or invalid status")

@@ -37,6 +37,9 @@ class Refusal(StrEnum):
     STATE_NOT_READY = "StateNotReady"
 
 
+POOL_OPERATIONS = frozenset({Operation.SETTLE, Operation.LIQUIDATE, Operation.DEPOSIT, Operation.WITHDRAW})
+"""Those that move the pool's chain state, one at a time (engine 10)."""
+
 REFUSAL_STATUS = {
     Refusal.SERIALIZATION: OrderStatus.SERIALIZATION_ERROR,
     Refusal.UTXO: OrderStatus.UTXO_ERROR,
@@ -81,7 +84,13 @@ class Refused:
         return REFUSAL_STATUS[self.kind]
 
 
-Outcome = Accepted | Refused
+@dataclass(slots=True)
+class InFlight:
+    """The chain will answer later: the request is to be sent once its intent is in the log (C11)."""
+
+
+Answer = Accepted | Refused
+Outcome = Answer | InFlight
 
 
 class PayloadError(ValueError):
@@ -106,6 +115,10 @@ class Chain(Protocol):
 
     def submit(self, request: ChainRequest) -> Outcome:
         """Carry out one transaction."""
+
+    @property
+    def answers_later(self) -> bool:
+        """Whether accepted requests are in flight for a while."""
 
     def check_open(self, order: TraderOrder, payload: str) -> Refused | None:
         """Return why a resting order's payload could never be filled, None if it can."""
@@ -132,6 +145,8 @@ class LenientPayloads:
 
 class Disabled:
     """No chain is attached: everything well-formed is accepted at once, with a synthetic hash (W-42)."""
+
+    answers_later = False
 
     def __init__(self, payloads: PayloadCodec) -> None:
         self._payloads = payloads
@@ -163,6 +178,17 @@ class Disabled:
             figures = (order.entry_price, order.position_size, order.fee_filled_sats)
             return self._payloads.open_memo(payload, *(unsigned(round_half_away(figure)) for figure in figures))
         return None
+
+
+class Attached(Disabled):
+    """A chain is attached: what is well-formed becomes an intent, which the core sends when it is in the log."""
+
+    answers_later = True
+
+    def submit(self, request: ChainRequest) -> Outcome:
+        """Refuse what does not decode; everything else is in flight."""
+        outcome = super().submit(request)
+        return outcome if isinstance(outcome, Refused) else InFlight()
 
 
 def synthetic_hash(request: ChainRequest) -> str:

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from twilight.domain import answers, risk
-from twilight.domain.answers import Subject
 from twilight.domain.chain import PayloadError
 from twilight.domain.commands import CloseCommand, CloseRequest, ExecuteTraderOrderSlTp, SlTp
-from twilight.domain.context import Case
+from twilight.domain.context import Case, Subject
 from twilight.domain.errors import Rejected
 from twilight.domain.events import Event, TraderOrderLimitUpdate, TxHash
 from twilight.domain.inputs import CommandInput
@@ -36,6 +35,7 @@ def admit_close(case: Case, command: CloseCommand, broker_time_ms: int | None) -
     _check_prices(command)
     risk.check_age(case, broker_time_ms)
     risk.gate_close(case)
+    check_not_in_flight(case, request.uuid, answers.CLOSE_NOT_FOUND)
     position = case.state.position(request.uuid)
     if position is None or position.order.status is not OrderStatus.FILLED:
         raise not_found("Order not found or invalid status")
@@ -52,6 +52,12 @@ def admit_close(case: Case, command: CloseCommand, broker_time_ms: int | None) -
 def not_found(reason: str) -> Rejected:
     """Return the refusal of a close whose order is not there, or not the caller's."""
     return Rejected(OrderStatus.ORDER_NOT_FOUND, reason, answers.CLOSE_NOT_FOUND)
+
+
+def check_not_in_flight(case: Case, uuid: str, agg_id: str) -> None:
+    """Refuse a command on an order that the chain is being asked about (C11)."""
+    if uuid in case.state.intents:
+        raise Rejected(OrderStatus.ORDER_NOT_FOUND, "IN_FLIGHT the chain has not answered yet", agg_id)
 
 
 def check_settle_owner(case: Case, payload: str, account_id: str, agg_id: str) -> None:
@@ -83,8 +89,14 @@ def execute(case: Case, position: Position, command: CloseCommand) -> list[Event
     """Return the events of an admitted close request: one settlement, or triggers set (3.3)."""
     close = close_at_once(case, position, command)
     if close is not None:
-        return settle(case, position, close)
+        return wait(case, position.order, command) if case.must_wait_for_the_pool else settle(case, position, close)
     return set_triggers(case, position, command, _wanted_triggers(command))
+
+
+def wait(case: Case, order: TraderOrder, command: CloseCommand) -> list[Event]:
+    """Return the event that the close waits for the pool's turn (C11)."""
+    subject = Subject(order.uuid, order.account_id, command.request.order_type, command.request_id)
+    return [case.opened(case.begin(None, subject, command))]
 
 
 def close_at_once(case: Case, position: Position, command: CloseCommand) -> Close | None:

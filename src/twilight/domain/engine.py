@@ -10,7 +10,7 @@ from typing import Any
 
 from twilight.domain import answers
 from twilight.domain.admin import on_admin
-from twilight.domain.answers import Subject
+from twilight.domain.answering import on_chain_answer
 from twilight.domain.cancelling import cancel_order
 from twilight.domain.chain import Chain, Disabled, LenientPayloads
 from twilight.domain.closing import close_position
@@ -25,7 +25,7 @@ from twilight.domain.commands import (
     ExecuteTraderOrder,
     ExecuteTraderOrderSlTp,
 )
-from twilight.domain.context import Case, Context
+from twilight.domain.context import Case, Context, Subject
 from twilight.domain.errors import Corrupt
 from twilight.domain.events import Event, Metadata
 from twilight.domain.evolve import evolve, evolve_all
@@ -33,6 +33,7 @@ from twilight.domain.funding import Charged, on_funding_hour
 from twilight.domain.genesis import on_genesis
 from twilight.domain.inputs import (
     Admin,
+    ChainAnswer,
     CommandInput,
     Conditions,
     FundingHour,
@@ -202,4 +203,5 @@ _INPUTS: Mapping[type, Callable[[Case, Any], Decisions]] = {
     FundingHour: on_funding_hour,
     Admin: on_admin,
     Genesis: on_genesis,
+    ChainAnswer: on_chain_answer,
 }

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from twilight.domain.commands import RpcCommand
+from twilight.domain.inflight import Intent
 from twilight.domain.orders import LendOrder, Side, TraderOrder, TxHashData
 from twilight.domain.pool import (
     LendPool,
@@ -286,6 +287,20 @@ class RiskParamsUpdate:
 
 
 @dataclass(slots=True)
+class IntentOpened:
+    """A transaction is to be sent, or a command waits for the pool's turn.
+
+    It goes to the topic of intents, not to the event log; with no chain attached there is none (C11). Events that
+    finish it carry `intent` (or `waited`) with its id in their metadata.
+    """
+
+    kind: ClassVar[str] = "IntentOpened"
+    intent: Intent
+    agg_id: str
+    metadata: Metadata | None = None
+
+
+@dataclass(slots=True)
 class Stop:
     """A marker that a reader wrote; it changes nothing."""
 
@@ -312,5 +327,6 @@ Event = (
     | FeeUpdate
     | RiskEngineUpdate
     | RiskParamsUpdate
+    | IntentOpened
     | Stop
 )

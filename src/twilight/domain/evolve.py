@@ -22,6 +22,7 @@ from twilight.domain.events import (
     Event,
     FeeUpdate,
     FundingRateUpdate,
+    IntentOpened,
     LendOrderEvent,
     Metadata,
     PoolUpdate,
@@ -41,6 +42,7 @@ from twilight.domain.events import (
     TxHash,
     TxHashUpdate,
 )
+from twilight.domain.inflight import uuid_of
 from twilight.domain.ledger import Ledger
 from twilight.domain.numbers import score
 from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
@@ -74,12 +76,50 @@ def _remember(state: State, metadata: Metadata) -> None:
     """Keep how far each queue was read and which requests were answered (C5, C7)."""
     queue = metadata.get("queue")
     if queue is not None:
-        state.queues[queue] = (metadata.get("topic_id", ""), int(metadata["offset"]))
+        _advance(state, queue, metadata.get("topic_id", ""), int(metadata["offset"]))
     request_id = metadata.get("request_id")
     if request_id and request_id not in state.request_ids:
         state.request_ids[request_id] = None
         if len(state.request_ids) > REQUEST_IDS_MAX:
             del state.request_ids[next(iter(state.request_ids))]
+    for name in ("intent", "waited"):
+        if name in metadata:
+            _answer(state, metadata[name])
+
+
+def _advance(state: State, queue: str, topic_id: str, offset: int) -> None:
+    """Move a queue's position; the chain's answer to an earlier command does not move it back."""
+    known = state.queues.get(queue)
+    if known is None or known[0] != topic_id or known[1] < offset:
+        state.queues[queue] = (topic_id, offset)
+
+
+# --- what is in flight -----------------------------------------------------------------------------------------------
+
+
+def _answer(state: State, intent_id: str) -> None:
+    """Close an intent, or a wait, once."""
+    if intent_id in state.answered:
+        return
+    state.waiting.pop(intent_id, None)
+    open_intent = state.intents.get(uuid_of(intent_id))
+    if open_intent is not None and open_intent.id == intent_id:
+        del state.intents[open_intent.uuid]
+    state.answered[intent_id] = None
+    if len(state.answered) > REQUEST_IDS_MAX:
+        del state.answered[next(iter(state.answered))]
+
+
+def _intent(state: State, event: IntentOpened) -> None:
+    """Open an intent, unless its answer was read before it: the two topics have no common order."""
+    intent = event.intent
+    state.intent_sequence = max(state.intent_sequence, int(intent.id.rsplit(":", 1)[1]))
+    if intent.id in state.answered:
+        return
+    if intent.operation is None:
+        state.waiting[intent.id] = intent
+    else:
+        state.intents[intent.uuid] = intent
 
 
 # --- trader orders ---------------------------------------------------------------------------------------------------
@@ -448,5 +488,6 @@ _EFFECTS: dict[type, Callable[[State, Any], None]] = {
     FeeUpdate: _fees,
     RiskEngineUpdate: _risk,
     RiskParamsUpdate: _params,
+    IntentOpened: _intent,
     Stop: _nothing,
 }

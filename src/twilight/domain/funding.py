@@ -16,12 +16,13 @@ from twilight.domain.context import Case
 from twilight.domain.events import Event, FundingRateUpdate, Metadata, TraderOrderFundingUpdate
 from twilight.domain.inputs import FundingHour
 from twilight.domain.ledger import Bools, Floats, Ints, Ledger
-from twilight.domain.liquidation import is_liquidated, liquidate
+from twilight.domain.liquidation import liquidate, was_refused
 from twilight.domain.numbers import display
 from twilight.domain.orders import Side, TraderOrder
 from twilight.domain.pool import FundingOrderEventUpdate
 from twilight.domain.profile import LiquidationBasis
 from twilight.domain.state import State
+from twilight.domain.ticks import pool_room
 
 PERCENT = 100
 SPAN = 8192
@@ -80,6 +81,7 @@ class Charge:
     liquidation: Floats
     keys: Ints
     due: Bools
+    charged: Bools
 
     def order(self, row: int) -> TraderOrder:
         """Return a position's record as this hour leaves it."""
@@ -135,7 +137,8 @@ def charge(book: Ledger, terms: Terms) -> Charge:
         liquidation[span] = _liquidation_prices(book, span, terms, available[span], maintenance[span])
         keys[span] = book.keys(liquidation[span])
     due = book.live() & (available <= maintenance)
-    return Charge(book, book.orders.copy(), available, maintenance, liquidation, keys, due)
+    charged = book.live() & ~due
+    return Charge(book, book.orders.copy(), available, maintenance, liquidation, keys, due, charged)
 
 
 def _available(book: Ledger, span: slice, terms: Terms) -> Floats:
@@ -175,8 +178,20 @@ class Hour:
         self.terms, self.meta, self.metadata = terms, meta, case.metadata
         self.now_iso = case.conditions.now_iso
         self._sequences = [book.sequences().copy() for book in books]
-        self._charged = [book.live() & ~one.due for book, one in zip(books, self.charges, strict=True)]
+        self._leave_out(case, books)
+        self._charged = [one.charged for one in self.charges]
         self._sorted: tuple[Ints, Ints, Ints] | None = None
+
+    def _leave_out(self, case: Case, books: tuple[Ledger, Ledger]) -> None:
+        """Pass by what is in flight; with a chain that answers later, end one position at most (C11)."""
+        for uuid in case.state.intents:
+            for book, one in zip(books, self.charges, strict=True):
+                if uuid in book.rows:
+                    one.due[book.rows[uuid]] = one.charged[book.rows[uuid]] = False
+        room = pool_room(case)
+        for _, side, row in self.due()[room:] if room is not None else ():
+            self.charges[side].due[row] = False
+            self.charges[side].charged[row] = True
 
     def due(self) -> list[tuple[int, int, int]]:
         """Return sequence, side and row of each position that the hour has used up, by sequence."""
@@ -200,14 +215,15 @@ class Hour:
         """Charge everybody but those who are due."""
         state.exposure.accrued_sats = 0
         for one in self.charges:
-            kept = np.flatnonzero(one.due)
-            available, keys = one.available, one.keys
-            if len(kept):  # they end with the margin that they had
-                available, keys = available.copy(), keys.copy()
-                available[kept] = one.ledger.figures()[ledger.AVAILABLE, kept]
-                keys[kept] = one.ledger.own_keys()[kept]
             book = state.ledger(one.ledger.side)
-            state.exposure.accrued_sats += book.charge(available, one.maintenance, one.liquidation, keys)
+            left_out = ~one.charged & book.live()
+            held = [state.position(book.uuids[row]) for row in np.flatnonzero(left_out).tolist()]
+            state.exposure.accrued_sats += book.charge(
+                one.available, one.maintenance, one.liquidation, one.keys, left_out
+            )
+            for position in held:
+                if position is not None:
+                    position.version = book.version
         state.charged_fees_pct = (self.terms.fee_market_pct, self.terms.fee_limit_pct)
         state.charged_rate_pct = self.terms.rate_pct
 
@@ -286,6 +302,6 @@ def _liquidation(case: Case, hour: Hour, side: int, row: int) -> list[Event]:
     if position is None:
         raise IndexError(f"row {row} holds no position")
     events = liquidate(case, position, meta=hour.meta, by_funding=order)
-    if not is_liquidated(events):
+    if was_refused(events):
         events.append(hour.event(side, row))
     return events

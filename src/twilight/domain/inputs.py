@@ -6,6 +6,7 @@ Times, ids and prices come in with the input: nothing in the domain reads a cloc
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from twilight.domain.chain import Accepted, Refused
 from twilight.domain.clock import iso
 from twilight.domain.commands import ClientCommand, SettleOnLimit
 
@@ -191,4 +192,13 @@ class Genesis:
     risk_params: dict[str, float] = field(default_factory=dict)
 
 
-Input = CommandInput | Tick | FundingHour | Admin | Genesis
+@dataclass(slots=True)
+class ChainAnswer:
+    """What the chain said to an intent, once known; saying it again changes nothing."""
+
+    uuid: str
+    intent_id: str
+    outcome: Accepted | Refused
+
+
+Input = ChainAnswer | CommandInput | Tick | FundingHour | Admin | Genesis

@@ -63,9 +63,12 @@ def _sets(state: State) -> list[str]:
     closes = {uuid for side in Side for chosen in CLOSE_SETS for uuid, _ in chosen(state, side)}
     pending = {uuid for uuid, held in state.positions.items() if held.order.status is OrderStatus.PENDING}
     filled = {held.order.uuid for held in _filled(state)}
+    asked = set(state.intents)  # a tick has taken what it fired out of its set (C11)
+    opens, pending, liquidations, filled = opens - asked, pending - asked, liquidations - asked, filled - asked
+    closes -= asked
     if opens != pending:
         found.append(f"I-03: OPEN sets hold {opens ^ pending} too many or too few")
-    bounded = {held.order.uuid for held in _filled(state) if held.order.liquidation_price > 0}
+    bounded = {held.order.uuid for held in _filled(state) if held.order.liquidation_price > 0} - asked
     if liquidations != bounded:
         found.append(f"I-03: LIQ sets hold {liquidations ^ bounded} too many or too few")
     if not closes <= filled:

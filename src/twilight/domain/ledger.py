@@ -154,28 +154,26 @@ class Ledger:
         """Return the rows' entry sequences."""
         return self._sequences[: len(self.uuids)]
 
-    def charge(self, available: Floats, maintenance: Floats, liquidation: Floats, keys: Ints) -> int:
-        """Write what one hour made of every row, last among equals by sequence; return the sum of R(A - M)."""
+    def charge(self, available: Floats, maintenance: Floats, liquidation: Floats, keys: Ints, kept: Bools) -> int:
+        """Write what one hour made of all rows but those kept, last among equals; return the sum of R(A - M)."""
         count = len(self.uuids)
-        figures = self._figures
-        figures[AVAILABLE, :count] = available
-        figures[MAINTENANCE, :count] = maintenance
-        figures[LIQUIDATION, :count] = liquidation
-        self._funded[:count] = self._live[:count]
+        rows = np.flatnonzero(kept)
+        figures = self._figures[AVAILABLE : LIQUIDATION + 1, rows]
+        own_keys, numbers = self._keys[rows], self._numbers[rows]
+        self._figures[AVAILABLE : LIQUIDATION + 1, :count] = available, maintenance, liquidation
         self._keys[:count] = keys
+        self._figures[AVAILABLE : LIQUIDATION + 1, rows], self._keys[rows] = figures, own_keys
+        self._funded[:count] |= self._live[:count] & ~kept
         np.add(self._sequences[:count], self._counter, out=self._numbers[:count])
+        self._numbers[rows] = numbers
         self._counter += int(self._sequences[:count].max(initial=0))
         self._blocks = self._keys.reshape(-1, BLOCK).max(axis=1)
         self.version += 1
-        return sum_of_accrued(available, figures[MARGIN, :count])
+        return sum_of_accrued(self._figures[AVAILABLE, :count], self._figures[MARGIN, :count])
 
     def keys(self, liquidation: Floats) -> Ints:
         """Return the keys of liquidation prices: the larger, the sooner the position is reached."""
         return np.where(liquidation > 0, self._sign * scores(liquidation), NOWHERE)
-
-    def own_keys(self) -> Ints:
-        """Return the keys of all rows as they are."""
-        return self._keys[: len(self.uuids)]
 
     # --- the set of liquidation prices ---
 

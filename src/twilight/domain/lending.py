@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from twilight.domain import answers, risk
-from twilight.domain.answers import Subject
-from twilight.domain.chain import Accepted, ChainRequest, Operation, Refused, next_state
+from twilight.domain.chain import Answer, ChainRequest, InFlight, Operation, Outcome, Refused, next_state
 from twilight.domain.clock import NS_PER_S
-from twilight.domain.closing import check_settle_owner
+from twilight.domain.closing import check_not_in_flight, check_settle_owner
 from twilight.domain.commands import CreateLendOrder, ExecuteLendOrder, LendCommand
-from twilight.domain.context import Case
-from twilight.domain.errors import Rejected
-from twilight.domain.events import Event, LendOrderEvent, PoolUpdate
+from twilight.domain.context import Case, Subject
+from twilight.domain.errors import Corrupt, Rejected
+from twilight.domain.events import Event, IntentOpened, LendOrderEvent, PoolUpdate
+from twilight.domain.inflight import Intent
 from twilight.domain.numbers import EXACT_FLOAT_MAX, round_half_away, unsigned
 from twilight.domain.orders import LendOrder, OrderStatus, OrderType
 from twilight.domain.pool import LendOrderCreateOrder, LendOrderSettleOrder, LendPool, PoolBatchOrder
@@ -38,19 +38,35 @@ def deposit(case: Case, command: CreateLendOrder) -> Iterator[list[Event]]:
     except Rejected as why:
         yield [answers.rejected(case, subject, why)]
         return
-    after = _lent_pool(case.state.pool, int(order.tlv1), case.state.pool.total_pool_share + shares)
+    if case.must_wait_for_the_pool:
+        yield [case.opened(case.begin(None, subject, command))]
+        return
+    after = _after_deposit(case.state.pool, order)
     outcome = _submit(case, Operation.DEPOSIT, order, command.payload, after, unsigned(shares))
-    if isinstance(outcome, Refused):
-        yield [_refused(case, subject, outcome, "Failed to create lend order")]
+    if isinstance(outcome, InFlight):
+        yield [_asked(case, Operation.DEPOSIT, order, subject, command, after, unsigned(shares))]
         return
     yield _deposited(case, order, command, subject, after, outcome)
+
+
+def finish_deposit(case: Case, intent: Intent) -> list[Event]:
+    """Return what the chain's answer to a deposit becomes (C11)."""
+    command, order = intent.caused.lend, intent.deposit
+    if command is None or order is None or case.answer is None:
+        raise Corrupt(f"{intent.id} carries no deposit")
+    subject = Subject(order.uuid, order.account_id, OrderType.LEND, command.request_id)
+    return _deposited(case, order, command, subject, _after_deposit(case.state.pool, order), case.answer)
+
+
+def _after_deposit(pool: LendPool, order: LendOrder) -> LendPool:
+    return _lent_pool(pool, int(order.tlv1), int(order.tps1))
 
 
 def _admit_deposit(case: Case, command: CreateLendOrder, subject: Subject) -> tuple[LendOrder, int]:
     amount = command.request.deposit_sats
     risk.check_whole_sats("deposit", amount)
     risk.gate_lend(case)
-    if subject.account_id in case.state.lender_accounts:
+    if subject.account_id in case.state.lender_accounts or _is_lending(case, subject.account_id):
         raise Rejected(OrderStatus.DUPLICATE_ORDER, "Duplicate order detected", answers.DUPLICATE)
     npoolshare, shares = _minted(case, int(amount))
     pool = case.state.pool
@@ -60,6 +76,12 @@ def _admit_deposit(case: Case, command: CreateLendOrder, subject: Subject) -> tu
     if shares >= EXACT_FLOAT_MAX // SHARE_SCALE or tlv >= EXACT_FLOAT_MAX:
         raise risk.wrong("deposit", "small enough for the pool to count exactly", amount)
     return _new_deposit(case, command, subject, npoolshare, shares), shares
+
+
+def _is_lending(case: Case, account_id: str) -> bool:
+    """Return whether a deposit of this account is in flight (C11)."""
+    intents = case.state.intents.values()
+    return any(one.operation is Operation.DEPOSIT and one.account_id == account_id for one in intents)
 
 
 def _minted(case: Case, amount: int) -> tuple[float, int]:
@@ -112,8 +134,10 @@ def _deposited(  # one deposit's parts
     command: CreateLendOrder,
     subject: Subject,
     after: LendPool,
-    outcome: Accepted,
+    outcome: Answer,
 ) -> list[Event]:
+    if isinstance(outcome, Refused):
+        return [_refused(case, subject, outcome, "Failed to create lend order")]
     stored = replace(order, entry_nonce=after.nonce, entry_sequence=case.state.lend_sequence + 1)
     entered = LendOrderCreateOrder(command, order, order.deposit_sats, after.last_output_state)
     return [
@@ -144,20 +168,45 @@ def withdraw(case: Case, command: ExecuteLendOrder) -> Iterator[list[Event]]:
     except Rejected as why:
         yield [answers.rejected(case, subject, why)]
         return
-    pool = case.state.pool
-    after = _lent_pool(
-        pool,
-        pool.total_locked_value_sats - redemption.paid_sats,
-        pool.total_pool_share - redemption.shares,
-    )
-    order = _redeemed(held.order, pool, redemption, after)
-    outcome = _submit(case, Operation.WITHDRAW, order, command.payload, after, unsigned(redemption.paid_sats))
-    if isinstance(outcome, Refused):
-        yield [_refused(case, subject, outcome, "Failed to settle lend order")]
+    if case.must_wait_for_the_pool:
+        yield [case.opened(case.begin(None, subject, command))]
         return
+    pool, paid = case.state.pool, unsigned(redemption.paid_sats)
+    order = _redeemed(held.order, pool, redemption)
+    after = _after_withdrawal(pool, order)
+    outcome = _submit(case, Operation.WITHDRAW, order, command.payload, after, paid)
+    if isinstance(outcome, InFlight):
+        yield [_asked(case, Operation.WITHDRAW, order, subject, command, after, paid)]
+        return
+    yield _withdrawn(case, order, command, subject, after, outcome)
+
+
+def finish_withdrawal(case: Case, intent: Intent) -> list[Event]:
+    """Return what the chain's answer to a withdrawal becomes (C11)."""
+    command, order = intent.caused.withdraw, intent.deposit
+    if command is None or order is None or case.answer is None:
+        raise Corrupt(f"{intent.id} carries no withdrawal")
+    subject = Subject(order.uuid, order.account_id, OrderType.LEND, command.request_id)
+    return _withdrawn(case, order, command, subject, _after_withdrawal(case.state.pool, order), case.answer)
+
+
+def _after_withdrawal(pool: LendPool, order: LendOrder) -> LendPool:
+    return _lent_pool(pool, int(order.tlv3), int(order.tps3))
+
+
+def _withdrawn(
+    case: Case,
+    order: LendOrder,
+    command: ExecuteLendOrder,
+    subject: Subject,
+    after: LendPool,
+    outcome: Answer,
+) -> list[Event]:
+    if isinstance(outcome, Refused):
+        return [_refused(case, subject, outcome, "Failed to settle lend order")]
     stamped = replace(order, timestamp=case.conditions.now_iso)
     left = LendOrderSettleOrder(command, order, order.nwithdraw, after.last_output_state)
-    yield [
+    return [
         PoolUpdate(left, after, after.log_sequence, "LendOrderSettleOrder", case.metadata),
         _lend_event(case, stamped, command, "remove_order"),
         answers.succeeded(case, subject, OrderStatus.SETTLED, outcome.tx_hash),
@@ -168,6 +217,7 @@ def _admit_withdrawal(case: Case, command: ExecuteLendOrder) -> tuple[Deposit, R
     """Return what is withdrawn; refuse in the order of R24."""
     state, request, profile = case.state, command.request, case.context.profile
     risk.gate_lend(case)
+    check_not_in_flight(case, request.uuid, answers.LEND_NOT_FOUND)
     held = state.deposits.get(request.uuid)
     if held is None:
         raise Rejected(OrderStatus.ERROR, "Order not found", answers.LEND_NOT_FOUND)
@@ -208,18 +258,18 @@ def _reference_redemption(pool: LendPool, order: LendOrder) -> Redemption:
     return Redemption(float(whole), round_half_away(whole / SHARE_SCALE), shares)
 
 
-def _redeemed(order: LendOrder, pool: LendPool, redemption: Redemption, after: LendPool) -> LendOrder:
+def _redeemed(order: LendOrder, pool: LendPool, redemption: Redemption) -> LendOrder:
     return replace(
         order,
         status=OrderStatus.SETTLED,
-        exit_nonce=after.nonce,
+        exit_nonce=pool.nonce + 1,
         new_lend_state_amount_sats=float(redemption.paid_sats),
         nwithdraw=redemption.nwithdraw,
         payment_sats=float(redemption.paid_sats - round_half_away(order.new_lend_state_amount_sats)),
         tlv2=float(pool.total_locked_value_sats),
         tps2=float(pool.total_pool_share),
-        tlv3=float(after.total_locked_value_sats),
-        tps3=float(after.total_pool_share),
+        tlv3=float(pool.total_locked_value_sats - redemption.paid_sats),
+        tps3=float(pool.total_pool_share - redemption.shares),
     )
 
 
@@ -241,10 +291,25 @@ def _lent_pool(pool: LendPool, tlv: int, tps: int) -> LendPool:
 
 def _submit(  # one transaction's parts
     case: Case, operation: Operation, order: LendOrder, payload: str, after: LendPool, amount: int
-) -> Accepted | Refused:
+) -> Outcome:
     last = case.state.pool.last_output_state
     request = ChainRequest(operation, order, payload, last, after.last_output_state, amount)
-    return case.context.chain.submit(request)
+    return case.submit(request)
+
+
+def _asked(
+    case: Case,
+    operation: Operation,
+    order: LendOrder,
+    subject: Subject,
+    command: LendCommand,
+    after: LendPool,
+    amount: int,
+) -> IntentOpened:
+    intent = case.begin(operation, subject, command)
+    intent.deposit, intent.payload, intent.amount_sats = order, command.payload, amount
+    intent.last_state, intent.next_state = case.state.pool.last_output_state, after.last_output_state
+    return case.opened(intent)
 
 
 def _refused(case: Case, subject: Subject, refused: Refused, what: str) -> Event:

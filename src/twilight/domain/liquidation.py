@@ -1,11 +1,10 @@
 """Liquidation: a position that can no longer bear its losses ends, and the pool takes its margin (engine 3.7, 3.8)."""
 
 from twilight.domain import answers
-from twilight.domain.answers import Subject
-from twilight.domain.chain import ChainRequest, Operation, Refused
+from twilight.domain.chain import ChainRequest, InFlight, Operation, Refused
 from twilight.domain.commands import Meta
-from twilight.domain.context import Case
-from twilight.domain.events import Event, SetAction, SortedSetDBUpdate, TraderOrderLiquidation
+from twilight.domain.context import Case, Subject
+from twilight.domain.events import Event, SetAction, SortedSetDBUpdate, TraderOrderLiquidation, TxHashUpdate
 from twilight.domain.legs import Trigger, removal_event, retry_metadata, set_event
 from twilight.domain.numbers import round_half_away
 from twilight.domain.orders import OrderStatus, TraderOrder
@@ -29,8 +28,13 @@ def liquidate(case: Case, position: Position, *, meta: Meta, by_funding: TraderO
     payment = -order.initial_margin_sats
     after = pool_after(pool, round_half_away(payment))
     request = ChainRequest(Operation.LIQUIDATE, ended, position.memo, pool.last_output_state, after.last_output_state)
-    outcome = case.context.chain.submit(request)
+    outcome = case.submit(request)
     subject = Subject(order.uuid, order.account_id, order.order_type, "")
+    if isinstance(outcome, InFlight):
+        intent = case.begin(Operation.LIQUIDATE, subject, None)
+        intent.order, intent.payload, intent.meta, intent.charged = ended, position.memo, meta, by_funding
+        intent.last_state, intent.next_state = request.last_state, request.next_state
+        return [case.opened(intent)]
     if isinstance(outcome, Refused):
         reason = f'Error : "{outcome.text}", liquidation failed'
         return [answers.failed_on_its_own(case, subject, outcome.status, reason)]
@@ -55,9 +59,9 @@ def liquidate(case: Case, position: Position, *, meta: Meta, by_funding: TraderO
     ]
 
 
-def is_liquidated(events: list[Event]) -> bool:
-    """Return whether the position has ended, and was not refused by the chain."""
-    return any(isinstance(event, TraderOrderLiquidation) for event in events)
+def was_refused(events: list[Event]) -> bool:
+    """Return whether the chain refused to end the position: then the report of it is all there is."""
+    return isinstance(events[0], TxHashUpdate)
 
 
 def liquidation_triggers_dropped(case: Case, position: Position) -> list[Event]:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from twilight.domain import answers, formulas, risk, totals
-from twilight.domain.answers import Subject
-from twilight.domain.chain import Accepted, ChainRequest, Operation, Refused
+from twilight.domain.chain import Accepted, Answer, ChainRequest, InFlight, Operation, Refused
 from twilight.domain.closing import set_legs_after_fill
 from twilight.domain.commands import CreateTraderOrder, CreateTraderOrderSlTp, OpenCommand, SettleOnLimit
-from twilight.domain.context import Case
+from twilight.domain.context import Case, Subject
 from twilight.domain.errors import Rejected
 from twilight.domain.events import (
     Event,
@@ -47,7 +46,7 @@ def open_position(case: Case, source: CommandInput, command: OpenCommand) -> Ite
         yield _rest(case, order, command, subject)
         return
     yield _fill_at_once(case, order, command, subject)
-    legs = _legs(command)
+    legs = legs_of(command)
     if legs is not None and uuid in case.state.positions:
         yield from set_legs_after_fill(case, uuid, legs)
 
@@ -78,8 +77,14 @@ def admit(case: Case, command: OpenCommand, order_type: OrderType, broker_time_m
 
 def check_account(case: Case, account_id: str) -> None:
     """Refuse an account that has a live order: accounts are one-time on the chain's side (3)."""
-    if account_id in case.state.trader_accounts:
+    if account_id in case.state.trader_accounts or _is_opening(case, account_id):
         raise Rejected(OrderStatus.DUPLICATE_ORDER, "Duplicate order detected", answers.DUPLICATE)
+
+
+def _is_opening(case: Case, account_id: str) -> bool:
+    """Return whether an open of this account is in flight (C11)."""
+    intents = case.state.intents.values()
+    return any(one.operation is Operation.OPEN and one.account_id == account_id for one in intents)
 
 
 def _check_legs(command: CreateTraderOrderSlTp) -> None:
@@ -92,7 +97,8 @@ def _check_legs(command: CreateTraderOrderSlTp) -> None:
             risk.check_price(name, price)
 
 
-def _legs(command: OpenCommand) -> Legs | None:
+def legs_of(command: OpenCommand) -> Legs | None:
+    """Return the stop loss and take profit that came with a create, None if none did."""
     if isinstance(command, CreateTraderOrderSlTp) and command.sltp and command.settle_message is not None:
         return Legs(command.sltp, command.settle_message, command.meta, command.request_id)
     return None
@@ -173,7 +179,16 @@ def liquidation_price(case: Case, order: TraderOrder) -> float:
 
 
 def _fill_at_once(case: Case, order: TraderOrder, command: OpenCommand, subject: Subject) -> list[Event]:
-    outcome = case.context.chain.submit(ChainRequest(Operation.OPEN, order, command.payload))
+    outcome = case.submit(ChainRequest(Operation.OPEN, order, command.payload))
+    if isinstance(outcome, InFlight):
+        intent = case.begin(Operation.OPEN, subject, command)
+        intent.order, intent.payload = order, command.payload
+        return [case.opened(intent)]
+    return finish_open(case, order, command, subject, outcome)
+
+
+def finish_open(case: Case, order: TraderOrder, command: OpenCommand, subject: Subject, outcome: Answer) -> list[Event]:
+    """Return what the chain's answer to an open becomes (3.1)."""
     if isinstance(outcome, Refused):
         return [_create_failed(case, subject, outcome)]
     return [
@@ -214,15 +229,25 @@ def fill_resting(case: Case, position: Position, *, remove_first: bool) -> Itera
     order.entry_price, order.timestamp = case.price, case.conditions.now_iso
     set_figures(case, order, case.state.fees.filled_on_limit)
     events: list[Event] = [_removed_from_open_set(case, resting)] if remove_first else []
-    outcome = case.context.chain.submit(ChainRequest(Operation.FILL, order, position.payload))
-    subject = Subject(order.uuid, order.account_id, OrderType.LIMIT, position.request_id)
-    if isinstance(outcome, Refused):
-        yield [*events, *_dropped(case, resting, subject, outcome)]
+    outcome = case.submit(ChainRequest(Operation.FILL, order, position.payload))
+    if isinstance(outcome, InFlight):
+        subject = Subject(order.uuid, order.account_id, OrderType.LIMIT, position.request_id)
+        intent = case.begin(Operation.FILL, subject, None)
+        intent.order, intent.payload = order, position.payload
+        yield [*events, case.opened(intent)]
         return
     legs = position.legs
-    yield [*events, *_filled(case, order, subject, outcome)]
-    if legs is not None:
+    yield [*events, *finish_fill(case, position, order, outcome)]
+    if legs is not None and isinstance(outcome, Accepted):
         yield from set_legs_after_fill(case, order.uuid, legs)
+
+
+def finish_fill(case: Case, position: Position, order: TraderOrder, outcome: Answer) -> list[Event]:
+    """Return what the chain's answer to a fill becomes (3.2)."""
+    subject = Subject(order.uuid, order.account_id, OrderType.LIMIT, position.request_id)
+    if isinstance(outcome, Refused):
+        return _dropped(case, position.order, subject, outcome)
+    return _filled(case, order, subject, outcome)
 
 
 def _filled(case: Case, order: TraderOrder, subject: Subject, outcome: Accepted) -> list[Event]:

@@ -10,6 +10,7 @@ from twilight.domain.inputs import FeedStatus
 from twilight.domain.numbers import is_whole
 from twilight.domain.orders import OrderStatus, Side
 from twilight.domain.state import State
+from twilight.domain.totals import value_of
 from twilight.domain.valuation import under_water
 
 LEVERAGE_MAX = 50
@@ -103,6 +104,10 @@ def headroom(state: State, extra_long_sats: int = 0, extra_short_sats: int = 0) 
     params, equity = state.params, float(state.pool.total_locked_value_sats)
     long = state.exposure.long_sats + extra_long_sats
     short = state.exposure.short_sats + extra_short_sats
+    for intent in state.intents.values():  # opens and fills in flight count as filled (C11)
+        if intent.order is not None and intent.order.status is OrderStatus.FILLED:
+            value = value_of(intent.order)
+            long, short = (long + value, short) if intent.order.side is Side.LONG else (long, short + value)
     net = float(long - short)
     return Headroom(
         max(0.0, params.max_oi_mult * equity - float(long + short)),

@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field
 
 from twilight.domain import answers, formulas, totals
-from twilight.domain.answers import Subject
-from twilight.domain.chain import Accepted, ChainRequest, Operation, Refused, next_state
+from twilight.domain.chain import Accepted, ChainRequest, InFlight, Operation, Refused, next_state
 from twilight.domain.commands import CloseCommand, SettleOnLimit
-from twilight.domain.context import Case
-from twilight.domain.events import Event, Metadata, PoolUpdate, SizeAction, TraderOrderEvent, TxHash
+from twilight.domain.context import Case, Subject
+from twilight.domain.events import Event, IntentOpened, Metadata, PoolUpdate, SizeAction, TraderOrderEvent, TxHash
 from twilight.domain.legs import Scores, Trigger, price_with_score, removal_event, retry_metadata, set_event
 from twilight.domain.numbers import price_of_score, unsigned
 from twilight.domain.orders import OrderStatus, OrderType, TraderOrder
@@ -58,10 +57,23 @@ def settle(case: Case, position: Position, close: Close) -> list[Event]:
         after.last_output_state,
         unsigned(paid.payout_sats),
     )
-    outcome = case.context.chain.submit(request)
+    outcome = case.submit(request)
+    if isinstance(outcome, InFlight):
+        return [_asked(case, position, close, request, settled)]
     if isinstance(outcome, Refused):
         return _settlement_failed(case, position, close, outcome)
     return _settled(case, position, settled, close, paid, after, outcome)
+
+
+def _asked(case: Case, position: Position, close: Close, request: ChainRequest, settled: TraderOrder) -> IntentOpened:
+    subject = Subject(settled.uuid, settled.account_id, close.record_type, _request_id(position, close))
+    intent = case.begin(Operation.SETTLE, subject, close.command)
+    intent.order, intent.payload, intent.amount_sats = settled, request.payload, request.amount_sats
+    intent.last_state, intent.next_state = request.last_state, request.next_state
+    intent.fee_pct = close.fee_pct
+    intent.trigger = close.trigger.name if close.trigger is not None else ""
+    intent.fired = {trigger.name: fired for trigger, fired in close.fired.items()}
+    return case.opened(intent)
 
 
 def settlement_of(case: Case, position: Position, close: Close) -> formulas.Settlement:

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from twilight.domain import formulas
-from twilight.domain.answers import Subject
 from twilight.domain.closing import admit_close, close_at_once
 from twilight.domain.commands import CloseCommand, OpenCommand
-from twilight.domain.context import Case, Context
+from twilight.domain.context import Case, Context, Subject
 from twilight.domain.errors import Rejected
 from twilight.domain.inputs import Conditions
 from twilight.domain.opening import admit, check_account, converted_type, new_order

@@ -10,7 +10,9 @@ from hashlib import sha256
 from typing import Any
 
 from twilight.domain.commands import SlTp
+from twilight.domain.inflight import Intent
 from twilight.domain.orders import LendOrder, OrderStatus, OrderType, Side, TraderOrder
+from twilight.domain.plain import from_plain, to_plain
 from twilight.domain.pool import (
     Commitment,
     Fees,
@@ -54,6 +56,10 @@ def dump(state: State) -> Plain:
         "ticks": {kid: list(number) for kid, number in sorted(state.ticks.items())},
         "retries": {uuid: [retry.attempts, retry.not_before_ns] for uuid, retry in sorted(state.retries.items())},
         "shortfall_sats": str(state.shortfall_sats),
+        "intents": [to_plain(intent) for intent in state.intents.values()],
+        "waiting": [to_plain(intent) for intent in state.waiting.values()],
+        "intent_sequence": state.intent_sequence,
+        "answered": list(state.answered),
     }
 
 
@@ -90,12 +96,21 @@ def load(plain: Plain) -> State:
         ticks={kid: (epoch, seq) for kid, (epoch, seq) in plain["ticks"].items()},
         retries={uuid: Retry(*retry) for uuid, retry in plain["retries"].items()},
         shortfall_sats=int(plain["shortfall_sats"]),
+        intents={intent.uuid: intent for intent in (from_plain(Intent, row) for row in plain["intents"])},
+        waiting={intent.id: intent for intent in (from_plain(Intent, row) for row in plain["waiting"])},
+        intent_sequence=plain["intent_sequence"],
+        answered=dict.fromkeys(plain["answered"]),
     )
 
 
 def state_hash(state: State) -> str:
-    """Return 64 hex digits that are equal for equal states, on every machine."""
-    text = json.dumps(dump(state), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    """Return 64 hex digits that are equal for equal states, on every machine.
+
+    The age of request ids does not count: with a chain, intents are read from a topic of their own.
+    """
+    plain = dump(state)
+    plain["request_ids"], plain["answered"] = sorted(state.request_ids), sorted(state.answered)
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return sha256(text.encode()).hexdigest()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from twilight.domain.commands import Meta, SlTp
+from twilight.domain.inflight import Intent
 from twilight.domain.ledger import Ledger
 from twilight.domain.orders import LendOrder, OrderStatus, OrderType, Side, TraderOrder
 from twilight.domain.pool import Fees, LendPool, PoolBatchOrder, RiskParams
@@ -126,6 +127,13 @@ class State:
     retries: dict[str, Retry] = field(default_factory=dict)
     shortfall_sats: int = 0
     """What winners were owed beyond the pool, in total (R6)."""
+    intents: dict[str, Intent] = field(default_factory=dict)
+    """What the chain is being asked, by the uuid of its order (C11)."""
+    waiting: dict[str, Intent] = field(default_factory=dict)
+    """Commands that wait for the pool's turn, oldest first, by the id under which they wait."""
+    intent_sequence: int = 0
+    answered: dict[str, None] = field(default_factory=dict)
+    """Ids of intents that are done, oldest first: one that is read again after its answer opens nothing."""
     charged_fees_pct: tuple[float, float] = (0.0, 0.0)
     """The market and limit fee of the last hour that was charged at once."""
     charged_rate_pct: float = 0.0
@@ -173,6 +181,20 @@ class State:
             "positions": {uuid: replace(held) for uuid, held in self.positions.items()},
             "triggers": self.triggers.copy(),
         }
-        for name in ("trader_accounts", "deposits", "lender_accounts", "request_ids", "queues", "ticks", "retries"):
+        for name in _PLAIN_DICTS:
             own[name] = getattr(self, name).copy()
         return replace(self, **own)  # type: ignore[arg-type]  # the names are the fields' own
+
+
+_PLAIN_DICTS = (
+    "trader_accounts",
+    "deposits",
+    "lender_accounts",
+    "request_ids",
+    "queues",
+    "ticks",
+    "retries",
+    "intents",
+    "waiting",
+    "answered",
+)

@@ -22,7 +22,7 @@ from twilight.domain.events import (
 from twilight.domain.evolve import liquidation_set, open_set
 from twilight.domain.inputs import Conditions, Tick, gating_status
 from twilight.domain.legs import Scores, Trigger, removal_event
-from twilight.domain.liquidation import is_liquidated, liquidate, liquidation_put_back
+from twilight.domain.liquidation import liquidate, liquidation_put_back, was_refused
 from twilight.domain.numbers import round_half_away, score
 from twilight.domain.opening import fill_resting
 from twilight.domain.orders import OrderStatus, Side
@@ -75,16 +75,28 @@ def bulk_event(case: Case, action: SetAction, side: Side) -> SortedSetDBUpdate:
 
 
 def is_due(case: Case, uuid: str) -> bool:
-    """Return whether a refused liquidation or trigger may be tried again (R9)."""
+    """Return whether nothing is in flight for it, and if it was refused, whether it may be tried again (R9, C11)."""
+    if uuid in case.state.intents:
+        return False
     retry = case.state.retries.get(uuid)
     return retry is None or retry.not_before_ns <= case.conditions.now_ns
 
 
+def pool_room(case: Case) -> int | None:
+    """Return how many transactions of the pool may be begun: one at a time with a chain that answers later (C11)."""
+    if not case.context.chain.answers_later:
+        return None
+    return 0 if case.pool_is_busy else 1
+
+
 def _removals(
-    case: Case, members: list[str], bulk: tuple[SetAction, Side], remove: SetAction
+    case: Case, members: list[str], bulk: tuple[SetAction, Side], remove: SetAction, room: int | None
 ) -> tuple[list[str], list[Event]]:
     """Return which members act now, and their removal: one bulk event, or one each where some have to wait."""
-    due = [uuid for uuid in members if is_due(case, uuid)] if case.state.retries else members
+    state = case.state
+    due = [uuid for uuid in members if is_due(case, uuid)] if state.retries or state.intents else members
+    if room is not None:
+        due = due[:room]
     if len(due) == len(members):
         return due, [bulk_event(case, *bulk)] if due else []
     return due, [removal_event(case, remove, case.state.positions[uuid].order) for uuid in due]
@@ -98,10 +110,13 @@ def check_liquidations(case: Case) -> Iterator[list[Event]]:
     fired: list[str] = []
     removals: list[Event] = []
     bound = score(case.price)
+    room = pool_room(case)
     for side in SIDES:
         members = liquidation_set(case.state, side)
         reached = members.at_or_above(bound) if side is Side.LONG else members.at_or_below(bound)
-        due, events = _removals(case, reached, (SetAction.BULK_LIQUIDATION, side), SetAction.REMOVE_LIQUIDATION)
+        left = None if room is None else room - len(fired)
+        bulk = (SetAction.BULK_LIQUIDATION, side)
+        due, events = _removals(case, reached, bulk, SetAction.REMOVE_LIQUIDATION, left)
         fired += due
         removals += events
     if removals:
@@ -115,7 +130,7 @@ def check_liquidations(case: Case) -> Iterator[list[Event]]:
 def liquidation(case: Case, position: Position) -> list[Event]:
     """Return a position's liquidation, or its return into the set when the chain refused it."""
     events = liquidate(case, position, meta=case.tick_meta())
-    if not is_liquidated(events):
+    if was_refused(events):
         events.append(liquidation_put_back(case, position.order))
     return events
 
@@ -146,12 +161,13 @@ def check_closes(case: Case) -> Iterator[list[Event]]:
 
 def _extract_closes(case: Case) -> tuple[list[Group], list[Event], dict[str, Scores]]:
     groups, removals, fired = list[Group](), list[Event](), dict[str, Scores]()
-    bound = score(case.price)
+    bound, room = score(case.price), pool_room(case)
     for trigger, side, bulk, set_side in GROUPS:
         members = trigger.members(case.state, side)
         above = set_side is Side.SHORT
         reached = members.at_or_above(bound) if above else members.at_or_below(bound)
-        due, events = _removals(case, reached, (bulk, set_side), trigger.texts.remove)
+        left = None if room is None else room - len(fired)
+        due, events = _removals(case, reached, (bulk, set_side), trigger.texts.remove, left)
         removals += events
         for uuid in due:
             fired.setdefault(uuid, {})[trigger] = members.score(uuid) or 0

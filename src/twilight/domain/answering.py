@@ -1,0 +1,159 @@
+"""The chain's answers: what was begun is finished, and the next that waits for the pool begins (decisions C11)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from twilight.domain.chain import Operation, Refused
+from twilight.domain.closing import close_position, set_legs_after_fill
+from twilight.domain.commands import (
+    ClientCommand,
+    CreateLendOrder,
+    CreateTraderOrder,
+    CreateTraderOrderSlTp,
+    ExecuteLendOrder,
+    ExecuteTraderOrder,
+    ExecuteTraderOrderSlTp,
+)
+from twilight.domain.context import Case, Subject
+from twilight.domain.errors import Corrupt
+from twilight.domain.events import Event, TraderOrderFundingUpdate
+from twilight.domain.inflight import Intent
+from twilight.domain.inputs import ChainAnswer, CommandInput
+from twilight.domain.legs import Trigger
+from twilight.domain.lending import deposit, finish_deposit, finish_withdrawal, withdraw
+from twilight.domain.liquidation import liquidate, liquidation_put_back, was_refused
+from twilight.domain.opening import finish_fill, finish_open, legs_of
+from twilight.domain.orders import OrderType, TraderOrder
+from twilight.domain.pool import FundingOrderEventUpdate
+from twilight.domain.settlement import Close, settle
+from twilight.domain.state import Legs, Position
+
+Decisions = Iterator[Sequence[Event]]
+
+
+def on_chain_answer(case: Case, given: ChainAnswer) -> Decisions:
+    """Finish what the answer is about; an answer that came before changes nothing."""
+    intent = case.state.intents.get(given.uuid)
+    if intent is None or intent.id != given.intent_id or intent.operation is None:
+        return
+    metadata = {**(intent.metadata or {}), "intent": intent.id}
+    finishing = replace(case, metadata=metadata, answer=given.outcome, check_price=intent.price)
+    legs = _legs_to_set(case, intent, given)
+    yield _FINISH[intent.operation](finishing, intent)
+    if legs is not None and intent.uuid in case.state.positions:
+        yield from set_legs_after_fill(replace(case, metadata=metadata), intent.uuid, legs)
+    yield from wake_waiting(case)
+
+
+def wake_waiting(case: Case) -> Decisions:
+    """Decide the commands that wait for the pool, in their order, until one of them holds it."""
+    while case.state.waiting and not case.pool_is_busy:
+        intent = next(iter(case.state.waiting.values()))
+        command = intent.caused.command
+        if command is None:
+            raise Corrupt(f"{intent.id} waits without a command")
+        metadata = {**(intent.metadata or {}), "waited": intent.id}
+        yield from _DECIDE[type(command)](replace(case, metadata=metadata), command)
+
+
+def _close(case: Case, command: ClientCommand) -> Decisions:
+    if isinstance(command, ExecuteTraderOrder | ExecuteTraderOrderSlTp):
+        yield from close_position(case, CommandInput(command), command)
+
+
+def _lend(case: Case, command: ClientCommand) -> Decisions:
+    if isinstance(command, CreateLendOrder):
+        yield from deposit(case, command)
+
+
+def _withdraw(case: Case, command: ClientCommand) -> Decisions:
+    if isinstance(command, ExecuteLendOrder):
+        yield from withdraw(case, command)
+
+
+_DECIDE: dict[type, Callable[[Case, ClientCommand], Decisions]] = {
+    ExecuteTraderOrder: _close,
+    ExecuteTraderOrderSlTp: _close,
+    CreateLendOrder: _lend,
+    ExecuteLendOrder: _withdraw,
+}
+
+
+# --- what was begun --------------------------------------------------------------------------------------------------
+
+
+def _legs_to_set(case: Case, intent: Intent, given: ChainAnswer) -> Legs | None:
+    if isinstance(given.outcome, Refused):
+        return None
+    command = intent.caused.command
+    if isinstance(command, CreateTraderOrder | CreateTraderOrderSlTp):
+        return legs_of(command)
+    return _position(case, intent).legs if intent.operation is Operation.FILL else None
+
+
+def _position(case: Case, intent: Intent) -> Position:
+    position = case.state.position(intent.uuid)
+    if position is None:
+        raise Corrupt(f"order {intent.uuid} left the book while {intent.id} was in flight")
+    return position
+
+
+def _order(intent: Intent) -> TraderOrder:
+    if intent.order is None:
+        raise Corrupt(f"{intent.id} carries no order")
+    return intent.order.copy()
+
+
+def _open(case: Case, intent: Intent) -> list[Event]:
+    command, order = intent.caused.command, _order(intent)
+    if not isinstance(command, CreateTraderOrder | CreateTraderOrderSlTp) or case.answer is None:
+        raise Corrupt(f"{intent.id} carries no create")
+    order.entry_sequence = case.state.trader_sequence + 1
+    subject = Subject(order.uuid, order.account_id, OrderType.MARKET, command.request_id)
+    return finish_open(case, order, command, subject, case.answer)
+
+
+def _fill(case: Case, intent: Intent) -> list[Event]:
+    if case.answer is None:
+        raise Corrupt(f"{intent.id} was not answered")
+    return finish_fill(case, _position(case, intent), _order(intent), case.answer)
+
+
+def _settle(case: Case, intent: Intent) -> list[Event]:
+    command = intent.caused.command
+    closes = isinstance(command, ExecuteTraderOrder | ExecuteTraderOrderSlTp)
+    close = Close(
+        intent.fee_pct,
+        command if closes else None,  # type: ignore[arg-type]  # narrowed by `closes`
+        Trigger[intent.trigger] if intent.trigger else None,
+        {Trigger[name]: fired for name, fired in intent.fired.items()},
+    )
+    return settle(case, _position(case, intent), close)
+
+
+def _liquidate(case: Case, intent: Intent) -> list[Event]:
+    position = _position(case, intent)
+    events = liquidate(case, position, meta=intent.meta or {}, by_funding=intent.charged)
+    if not was_refused(events):
+        return events
+    if intent.charged is None:
+        return [*events, liquidation_put_back(case, position.order)]
+    return [*events, _charged(case, intent.charged, intent)]
+
+
+def _charged(case: Case, order: TraderOrder, intent: Intent) -> TraderOrderFundingUpdate:
+    """Return the charge of a position that the chain refused to end."""
+    stamped = order.copy()
+    stamped.timestamp = case.conditions.now_iso
+    command = FundingOrderEventUpdate(order, intent.meta or {})
+    return TraderOrderFundingUpdate(stamped, command, f"update_order_funding-{order.uuid}", case.metadata)
+
+
+_FINISH: dict[Operation, Callable[[Case, Intent], list[Event]]] = {
+    Operation.OPEN: _open,
+    Operation.FILL: _fill,
+    Operation.SETTLE: _settle,
+    Operation.LIQUIDATE: _liquidate,
+    Operation.DEPOSIT: finish_deposit,
+    Operation.WITHDRAW: finish_withdrawal,
+}

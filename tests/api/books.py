@@ -127,6 +127,11 @@ class Books:
         row = {**ORDER, **changes, "first_ts": NOW, "last_src_offset": offset}
         self.insert("trader_order_current", **{k: v for k, v in row.items() if k not in ("event_kind", "sequence")})
 
+    def trade(self, offset: int, uuid: str, price: str, size: str, ts: datetime) -> None:
+        volumes = {"btc_volume": 1, "usd_volume": 1}
+        kind = {"account_id": "a", "trade_kind": "OPEN", "side": "LONG", "qdb_side": 1, "ts_ns": 0}
+        self.event("trade", offset, order_uuid=uuid, price=price, positionsize=size, ts=ts, **kind, **volumes)
+
     def lend_order(self, offset: int, **changes: Any) -> None:
         self.event("lend_order", offset, **{**LEND, **changes})
 

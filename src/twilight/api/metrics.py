@@ -14,6 +14,7 @@ ORDER_BATCH = Histogram(
 SUBSCRIBERS = Gauge("twilight_api_subscribers", "Websocket subscriptions", ("channel",))
 DROPPED = Counter("twilight_api_dropped_messages_total", "Messages that slow subscribers lost", ("channel",))
 LOG_POSITION = Gauge("twilight_api_log_position", "Offset up to which this process has folded the event log")
+LOG_LAG = Gauge("twilight_api_log_lag_records", "Offsets between this process's fold and the end of the event log")
 LOG_UNREADABLE = Counter("twilight_api_unreadable_records_total", "Records of the event log that do not decode")
 
 

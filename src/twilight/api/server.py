@@ -19,7 +19,7 @@ from twilight.api.http import Cors, HttpApp, HttpLimits
 from twilight.api.jsonrpc import Core
 from twilight.api.listeners import bind
 from twilight.api.methods import ORDER_METHODS, PUBLIC_METHODS, SOCKET_METHODS
-from twilight.api.metrics import LOG_POSITION, LOG_UNREADABLE, ORDER_BATCH, CallMeter
+from twilight.api.metrics import LOG_LAG, LOG_POSITION, LOG_UNREADABLE, ORDER_BATCH, CallMeter
 from twilight.api.openrpc import add_discovery
 from twilight.api.orders.intake import Intake
 from twilight.api.orders.queue import AckQueue
@@ -43,6 +43,7 @@ from twilight.ops.settings import host_port
 DRAIN_S = 8.0
 RETRY_S = 1.0
 CHECK_S = 1.0
+KAFKA_TIMEOUT_S = 5.0
 TIDY_S = 3_600.0
 GRACE_S = 0.5  # for the producer to report what it gave up at the end of its own time
 
@@ -167,6 +168,22 @@ class Api:
                 check.ok()
             await asyncio.sleep(CHECK_S)
 
+    async def watch_kafka(self) -> None:
+        """Keep the readiness of Kafka and the lag of the fold current, for ever."""
+        check = self.health.check("kafka")
+        while True:
+            await asyncio.sleep(CHECK_S)
+            if self.tail is None:
+                continue
+            try:
+                async with asyncio.timeout(KAFKA_TIMEOUT_S):
+                    end = await self.tail.end_offset()
+            except (TimeoutError, Unavailable) as error:
+                check.fail(str(error) or "no answer in time")
+            else:
+                check.ok()
+                LOG_LAG.set(max(0, end - self.hub.orders.position))
+
     async def keep_submissions(self) -> None:
         """Prepare the book of submissions as soon as PostgreSQL allows, then tidy it for ever."""
         check = self.health.check("auth")
@@ -189,6 +206,7 @@ class Api:
         return [
             self.fold_log(),
             self.watch_database(),
+            self.watch_kafka(),
             self.keep_submissions(),
             self.hub.beat(),
             run_feeds(self.feeds, self.database),

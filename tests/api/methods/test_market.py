@@ -179,13 +179,10 @@ def test_the_candle_query_says_which_member_is_missing(books: Books) -> None:
 
 
 def test_recent_trades_are_the_newest_of_the_last_day(books: Books) -> None:
-    trade = {"account_id": "a", "trade_kind": "OPEN", "side": "LONG", "qdb_side": 1, "positionsize": "8686710"}
     for number in range(30):
         uuid = f"00000000-0000-4000-8000-{number:012d}"
-        ts = NOW - timedelta(minutes=30 - number)
-        books.event("trade", number, **trade, order_uuid=uuid, price="35000.255", ts=ts, ts_ns=0)
-    old = {**trade, "order_uuid": "00000000-0000-4000-8000-00000000ffff", "price": "1", "ts": NOW - timedelta(hours=25)}
-    books.event("trade", 99, **old, ts_ns=0)
+        books.trade(number, uuid, "35000.255", "8686710", NOW - timedelta(minutes=30 - number))
+    books.trade(99, "00000000-0000-4000-8000-00000000ffff", "1", "1", NOW - timedelta(hours=25))
     found = books.call("recent_trade_orders")
     assert len(found) == 25
     assert found[0] == {

@@ -210,8 +210,7 @@ def test_the_market_facts_follow_from_the_newest_records(books: Books) -> None:
     market(books)
     books.price(1, "40000", NOW - DAY - timedelta(minutes=1))
     books.price(9, "42000", datetime.now(UTC))
-    trade = {"account_id": "a", "trade_kind": "OPEN", "side": "LONG", "qdb_side": 1, "positionsize": "13640000000"}
-    books.event("trade", 3, **trade, order_uuid="3374714d-8a95-4096-855f-7e2675fe0dc8", price="1", ts=NOW, ts_ns=0)
+    books.trade(3, "3374714d-8a95-4096-855f-7e2675fe0dc8", "1", "13640000000", NOW)
     info = books.call("market_info")
     expected = {
         "status": "Online",

@@ -53,7 +53,10 @@ class TailHandlers:
 class Tail:
     """Reads the log in a thread from ``start`` on, until stopped; a broker that is away is waited for."""
 
-    def __init__(self, open_reader: Callable[[int], Reader], start: int, handlers: TailHandlers) -> None:
+    def __init__(
+        self, open_reader: Callable[[int], Reader], start: int, handlers: TailHandlers, *, retry_s: float = RETRY_S
+    ) -> None:
+        self._retry_s = retry_s
         self._open_reader = open_reader
         self._position = start
         self._handlers = handlers
@@ -87,7 +90,7 @@ class Tail:
                 _log.warning("log_not_readable", error=str(error), position=self._position)
                 self._on_loop(self._handlers.failed, str(error))
                 self._answer_ends(None)
-                self._stopped.wait(RETRY_S)
+                self._stopped.wait(self._retry_s)
 
     def _follow(self) -> None:
         reader = self._open_reader(self._position)

@@ -50,6 +50,7 @@ class Exchange:
         deadline = time.monotonic() + READY_S
         while not condition(found := self.status()):
             assert time.monotonic() < deadline, found
+            assert found["state"] in ("ready", "degraded"), found
             time.sleep(1)
         return found
 

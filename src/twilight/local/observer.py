@@ -6,14 +6,34 @@ from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from twilight.local.probe import Probe
 from twilight.local.status import Market, PartStatus, Phase, Status
 from twilight.local.supervisor import Supervised, Supervisor
 
 HISTORY_S = 3_600
+MS_PER_S = 1_000
+E8 = 100_000_000
 TRADES = ("FILLED", "SETTLED", "LIQUIDATE")
+
+
+class Tick(msgspec.Struct):
+    """What is read of the feeder's newest tick; `ts` is unix time in ms."""
+
+    seq: int
+    ts: int
+    price_e8: int
+    status: str
+
+
+class Tally(msgspec.Struct):
+    """What is read of a demo trader."""
+
+    answered: int
+    refused: int
+    last: str
 
 
 class LagMeter:
@@ -61,12 +81,12 @@ class Observer:
         """Ask the parts for their figures and return the status."""
         now_s = time.time()
         core = await self._metrics("core")
-        tick = await self._probe.json(self._addresses["feeder"])
+        tick = await self._probe.read(self._addresses["feeder"], Tick)
         market = self._market(tick, core)
         if market.sequence is not None:
             self._log_ends.note(now_s, market.sequence + 1)
         self._own_lag("core", core.get("twilight_core_waiting_commands"), None)
-        self._own_lag("feeder", None, now_s - tick["ts"] / 1_000 if tick else None)
+        self._own_lag("feeder", None, now_s - tick.ts / MS_PER_S if tick else None)
         await self._reader_lag("api", "twilight_api_log_position", now_s)
         self._own_lag("archiver", None, None)
         is_ready = all(each.status.is_well for each in self._parts.values())
@@ -76,14 +96,14 @@ class Observer:
         each = self._parts[name]
         return await self._probe.metrics(each.part.ops_url) if each.status.pid else {}
 
-    def _market(self, tick: Mapping[str, Any], core: Mapping[str, float]) -> Market:
+    def _market(self, tick: "Tick | None", core: Mapping[str, float]) -> Market:
         said = self._parts["core"].body
         trades = self._trades()
         return Market(
             self._source,
-            price=tick["price_e8"] / 1e8 if tick.get("price_e8") else None,
-            feed_status=tick.get("status"),
-            tick_seq=tick.get("seq"),
+            price=tick.price_e8 / E8 if tick and tick.price_e8 else None,
+            feed_status=tick.status if tick else None,
+            tick_seq=tick.seq if tick else None,
             sequence=said.get("offset"),
             state_hash=said.get("state_hash"),
             state_hash_sequence=said.get("state_hash_offset"),
@@ -95,12 +115,13 @@ class Observer:
 
     def _trades(self) -> int:
         """Count the traders' answers that were no refusals, and keep the newest that was a trade."""
-        tallies = self._parts["traders"].body.get("traders", {}) if "traders" in self._parts else {}
+        said = self._parts["traders"].body.get("traders", {}) if "traders" in self._parts else {}
+        tallies = msgspec.convert(said, dict[str, Tally])
         for name, tally in tallies.items():
-            if tally["last"] != self._trader_said.get(name) and tally["last"].endswith(TRADES):
-                self._last_trade = f"{name} {tally['last']}"
-            self._trader_said[name] = tally["last"]
-        return sum(tally["answered"] - tally["refused"] for tally in tallies.values())
+            if tally.last != self._trader_said.get(name) and tally.last.endswith(TRADES):
+                self._last_trade = f"{name} {tally.last}"
+            self._trader_said[name] = tally.last
+        return sum(tally.answered - tally.refused for tally in tallies.values())
 
     def _own_lag(self, name: str, records: float | None, seconds: float | None) -> None:
         """Take the lag that a part tells itself, else what was seen from the outside."""

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 TIMEOUT_S = 2.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +31,19 @@ class Probe:
 
     async def ready(self, url: str) -> Answer:
         """Ask for readiness."""
-        body = await self.json(f"{url}/readyz")
-        if not body:
+        body = await self.read(f"{url}/readyz", dict[str, Any])
+        if body is None:
             return Answer(is_ready=False, detail="does not answer")
         faults = [f"{name} {text}" for name, text in body.get("checks", {}).items() if text != "ok"]
         return Answer(body.get("status") == "ok", ", ".join(faults), body)
 
-    async def json(self, url: str) -> dict[str, Any]:
-        """Return a JSON object, an empty one when there is no answer."""
+    async def read(self, url: str, kind: type[T]) -> T | None:
+        """Return a JSON answer of that kind, None when there is none."""
         try:
             answer = await self._http.get(url)
-            return msgspec.json.decode(answer.content, type=dict[str, Any])
+            return msgspec.json.decode(answer.content, type=kind)
         except (httpx.HTTPError, msgspec.DecodeError):
-            return {}
+            return None
 
     async def metrics(self, url: str) -> dict[str, float]:
         """Return the figures without labels, none when there is no answer."""

@@ -6,6 +6,7 @@ Everything here is exact (`fractions.Fraction`) unless it says that it is a doub
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from math import floor
 
 I64_MAX = 2**63 - 1
@@ -32,6 +33,7 @@ def shown(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+@lru_cache(1024)
 def iso(now_ms: int) -> str:
     """Return the time as RFC 3339 with the fewest of 0 or 3 digits that lose nothing."""
     moment = datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")

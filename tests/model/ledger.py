@@ -199,8 +199,8 @@ class Ledger:
         pool = {
             "sequence": 0,
             "nonce": self.nonce,
-            "total_pool_share": self.tps,
-            "total_locked_value": self.tlv,
+            "total_pool_share": float(self.tps),
+            "total_locked_value": float(self.tlv),
             "pending_orders": {
                 "nonce": 0,
                 "len": len(waiting),

@@ -148,9 +148,9 @@ def _withdrawn(ledger: Ledger, command: Any, lender: Lender, amount: int, nwithd
         nwithdraw=nwithdraw,
         payment=amount - lender.deposit,
         timestamp=ledger.now,
-        tlv2=before[0],
+        tlv2=float(before[0]),
         tps2=before[1],
-        tlv3=ledger.tlv,
+        tlv3=float(ledger.tlv),
         tps3=ledger.tps,
     )
     early = settled | dict.fromkeys(("exit_nonce", "timestamp", "tlv3", "tps3"), ANYTHING)

@@ -14,12 +14,11 @@ _HASH = re.compile(r"[0-9A-F]{64}")
 def observed(line: bytes) -> Event:
     """Return one record; asserts that it is well-formed, finite and free of negative zeros (I-23, R17)."""
     assert not _NEGATIVE_ZERO.search(line), f"negative zero (R17): {line!r}"
-    record = json.loads(line, parse_constant=_refuse)
+    record = json.loads(line, parse_constant=_refuse, parse_float=_finite)
     key, value = record["key"], record["value"]
     ((kind, content),) = value.items()
     assert key["event_type"] == kind
     assert key["event_version"] == "v0.1.3"
-    _check_finite(content)
     agg_id = key["agg_id"]
     if kind in ("TxHash", "TxHashUpdate") and content["tx_hash"]:
         assert _HASH.fullmatch(content["tx_hash"]), content
@@ -32,15 +31,10 @@ def _refuse(name: str) -> None:
     raise AssertionError(f"I-23: {name} in the log")
 
 
-def _check_finite(value: Any) -> None:
-    if isinstance(value, float):
-        assert math.isfinite(value), "I-23"
-    elif isinstance(value, dict):
-        for member in value.values():
-            _check_finite(member)
-    elif isinstance(value, list):
-        for member in value:
-            _check_finite(member)
+def _finite(text: str) -> float:
+    value = float(text)
+    assert math.isfinite(value), f"I-23: {text} in the log"
+    return value
 
 
 def _with_states_in_short(value: Any) -> Any:

@@ -59,8 +59,7 @@ class Lockstep:
         return self.take(self.table.line(move))
 
     def take(self, line: dict[str, Any]) -> list[Event]:
-        """Give a line to both; return what the engine wrote; raises `Disagreement`."""
-        self.lines.append(line)
+        """Give a line to both; return what the engine wrote; raises `Disagreement`. A refused call is no line."""
         expected: list[Event] | str
         try:
             expected = list(self.model.take(line))
@@ -75,13 +74,15 @@ class Lockstep:
             found = "refused"
         if expected != found:
             raise Disagreement(self._report(line, expected, found))
+        if isinstance(found, str):
+            return []
+        self.lines.append(line)
         self.log += records
-        events = [] if isinstance(found, str) else found
-        self.auditor.take(line, events)
-        return events
+        self.auditor.take(line, found)
+        return found
 
     def _report(self, line: dict[str, Any], expected: list[Event] | str, found: list[Event] | str) -> str:
-        told = [f"line {len(self.lines)}: {json.dumps(line)}", *differences("", expected, found)]
+        told = [f"line {len(self.lines) + 1}: {json.dumps(line)}", *differences("", expected, found)]
         if not isinstance(expected, str) and not isinstance(found, str):
             told += [f"expected {[event.kind for event in expected]}", f"found    {[event.kind for event in found]}"]
         return "\n".join(told)

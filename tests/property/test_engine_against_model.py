@@ -1,12 +1,11 @@
 """The engine against an independent model: a plain ledger written from the specification by one who had not read it.
 
 Random scenarios go through both; after every input each record must be the one that the model expects, and the stream
-by itself must keep the invariants of section 13. `TWILIGHT_PROPERTY_EXAMPLES` sets how many scenarios (default 60).
+by itself must keep the invariants of section 13. `TWILIGHT_PROPERTY_EXAMPLES` sets how many scenarios (default 30).
 """
 
 import json
 import os
-from typing import Any
 
 import msgspec
 import pytest
@@ -19,10 +18,10 @@ from twilight.core.replay import RawRecord, replay
 from twilight.core.simulate import simulate
 from twilight.domain.snapshot import state_hash
 
-EXAMPLES = int(os.environ.get("TWILIGHT_PROPERTY_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("TWILIGHT_PROPERTY_EXAMPLES", "30"))
 FIRST_TICK = {"now": "2026-03-11T10:00:00+00:00", "tick": {"price": 65000.0}}
 MOVES = st.tuples(st.sampled_from(KINDS), st.tuples(*[st.integers(0, 2**16 - 1)] * NUMBERS))
-SCENARIOS = st.lists(MOVES, min_size=20, max_size=120)
+SCENARIOS = st.lists(MOVES, min_size=20, max_size=100)
 
 CHECKED = settings(
     max_examples=EXAMPLES,
@@ -87,15 +86,8 @@ def records(log: list[bytes]) -> list[RawRecord]:
 @given(scenario=SCENARIOS)
 def test_the_same_inputs_give_the_same_bytes(profile: str, scenario: list[Move]) -> None:
     lockstep = played(profile, scenario)
-    text = [json.dumps({"profile": profile}), *map(json.dumps, (line for line in lockstep.lines if not refused(line)))]
+    text = [json.dumps({"profile": profile}), *map(json.dumps, lockstep.lines)]
     assert list(simulate(line.encode() for line in text)) == lockstep.log
-
-
-def refused(line: dict[str, Any]) -> bool:
-    """Say whether the line is an administrator's call that is out of bounds: `simulate` stops there."""
-    params = line.get("admin", {}).get("params", {})
-    fees = [value for name, value in params.items() if name.startswith("order_")]
-    return any(value > 10 for value in fees) or any(params.get(name, 1) < 0 for name in params) or params.get("mm_ratio", 1) < 0.25  # fmt: skip
 
 
 @both_profiles

@@ -19,6 +19,7 @@ from twilight.core.exchange import Exchange, Topics
 from twilight.core.payloads import payloads
 from twilight.domain.chain import Disabled
 from twilight.domain.clock import NS_PER_S, parse_iso
+from twilight.domain.context import TRADABLE
 from twilight.domain.engine import new_engine
 from twilight.domain.errors import DomainError
 from twilight.domain.inputs import (
@@ -31,6 +32,7 @@ from twilight.domain.inputs import (
     Tick,
     gating_status,
 )
+from twilight.domain.numbers import round_half_away
 from twilight.domain.profile import PROFILES, Profile
 from twilight.domain.state import State
 
@@ -104,8 +106,10 @@ class Simulation:
 
     def tick(self, now_ns: int, price: float | None, status: FeedStatus, flags: tuple[str, ...]) -> list[bytes]:
         """Take a tick; return the lines of its events."""
-        self._status = gating_status(status, flags)
-        return self._take(now_ns, Tick(price or 0.0, status, flags))
+        tick = Tick(price or 0.0, status, flags)
+        if status not in TRADABLE or round_half_away(tick.price) >= 1:  # else it is not accepted (decisions R27)
+            self._status = gating_status(status, flags)
+        return self._take(now_ns, tick)
 
     def command(
         self, now_ns: int, value: bytes, *, uuid: str | None = None, broker_time_ms: int | None = None

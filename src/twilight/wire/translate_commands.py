@@ -158,7 +158,7 @@ _LEND_POOL_COMMAND = union(
 )
 
 LEND_POOL_COMMAND = encoded_once(_LEND_POOL_COMMAND)
-POOL_BATCH = record(pool.PoolBatchOrder, wire.PoolBatchOrder, {"trader_order_data": sequence(LEND_POOL_COMMAND)})
+POOL_BATCH: Shape = record(pool.PoolBatchOrder, wire.PoolBatchOrder, {"trader_order_data": sequence(LEND_POOL_COMMAND)})
 LEND_POOL = record(
     pool.LendPool,
     wire.LendPool,

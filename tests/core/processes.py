@@ -85,7 +85,7 @@ class CoreProcess:
         begin = self.log_path.stat().st_size if self.log_path.exists() else 0
         with self.log_path.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", "from twilight.cli.core import app; app()", "run"],
+                [sys.executable, "-m", "twilight", "core", "run"],
                 env={**os.environ, **self.environment},
                 stdout=output,
                 stderr=output,

@@ -27,6 +27,8 @@ _BESIDE = frozenset(
     },
 )
 _PER_LEG = frozenset({"ExecuteTraderOrderSlTp", "CancelTraderOrderSlTp"})
+_FIRED_AT_ONCE = ("CreateTraderOrderSlTp", ["FILLED", "SETTLED"])
+"""An open one of whose legs holds at the price of its own fill is closed in the same step (decisions R8)."""
 
 Position = tuple[str, int]
 
@@ -94,11 +96,13 @@ class Answers:
             counts["unanswered"] += 1
             return f"{'no command' if command is None else command.kind} has no answer"
         counts["answered"] += 1
-        terminal = sum(status not in _BESIDE for status in statuses)
-        counts["terminal"] += terminal
+        terminal = [status for status in statuses if status not in _BESIDE]
+        counts["terminal"] += len(terminal)
         if command is not None and (command.kind in _PER_LEG or command.kind == "CancelTraderOrder"):
             return None
-        return None if terminal == 1 else f"{terminal} terminal answers: {', '.join(statuses)}"
+        if len(terminal) == 1 or (command is not None and (command.kind, terminal) == _FIRED_AT_ONCE):
+            return None
+        return f"{len(terminal)} terminal answers: {', '.join(statuses)}"
 
 
 def _command(record: Record) -> RpcCommand | None:

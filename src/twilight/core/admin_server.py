@@ -83,6 +83,13 @@ class AdminServer:
             raise AdminFault(admin.SERVER_ERROR, "the core did not answer; the call may still be done") from None
 
 
+def refuse_all(requests: deque[Waiting], reason: str) -> None:
+    """Answer whoever waits that nothing was done."""
+    while requests:
+        waiting = requests.popleft()
+        waiting.respond(admin.fault(waiting.request.id, AdminFault(admin.SERVER_ERROR, reason)))
+
+
 async def _body(receive: Receive) -> bytes:
     body, more = b"", True
     while more:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from twilight.bus import Fenced
 from twilight.core import metrics
-from twilight.core.admin_server import AdminServer, Waiting, token_in
+from twilight.core.admin_server import AdminServer, Waiting, refuse_all, token_in
 from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
 from twilight.core.exchange import Exchange, Topics
@@ -133,13 +133,17 @@ class Core:
         return follower, log_id
 
     def _follow(self, follower: Follower, leadership: Membership) -> bool:
-        """Keep the state behind the leader's until this core leads; return False when asked to stop before."""
+        """Keep the state behind the leader's until this core leads; return False when asked to stop before.
+
+        The administrator's calls are refused at once: one that waited would be done at a take-over, whenever that is.
+        """
         extra = self._around.health.extra
         while not self._around.stop.is_set():
             if leadership.poll(0.0):
                 return True
             if leadership.lost:
                 raise Unavailable("another process takes part under this core's name: is DATA_DIR a copy?")
+            refuse_all(self._around.requests, "this core does not lead: ask the one that does")
             follower.follow(FOLLOW_WAIT_S)
             self._log_check.ok("standby")
             extra.update(role="standby", offset=follower.offset)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -13,13 +13,31 @@ from twilight.archiver.postgres.migrate import migrate
 from twilight.archiver.postgres.tables import DERIVED_TABLES
 from twilight.archiver.postgres.writer import Writer
 from twilight.archiver.record import CORE
+from twilight.archiver.sink import Sink
 from twilight.bus import Record
 from twilight.ops.health import Check
-from twilight.archiver.sink import Sink
 from twilight.wire.keys import EventKey, encode_key
 from twilight.wire.records import read_records
 
 BROKER_MS = 1_775_808_000_000
+
+
+def database_url(server: str, name: str) -> str:
+    """Return the address of a database of the server."""
+    return server.rsplit("/", 1)[0] + f"/{name}"
+
+
+def run_sql(server: str, statement: LiteralString, *names: str) -> None:
+    """Run one statement about databases."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def prepare(url: str) -> None:
+    """Make the schema and its first partitions."""
+    with connect(url) as connection:
+        migrate(connection)
+        Writer(connection, CORE)._make_partitions(0)
 
 
 def recorded(path: Path) -> list[Record]:
@@ -49,7 +67,6 @@ class Archive:
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(sql.SQL("ALTER DATABASE {} SET timezone = {}").format(name, timezone))
         self.connection = connect(url)
-        migrate(self.connection)
         self.restart()
 
     def restart(self) -> None:
@@ -85,7 +102,7 @@ class Archive:
 
     def tables(self, names: Iterable[str] = (*DERIVED_TABLES, "event_duplicate")) -> dict[str, list[str]]:
         """Return the rows of every table as texts, sorted."""
-        return {name: sorted(text for (text,) in self.rows(f"SELECT t::text FROM {name} t")) for name in names}
+        return {name: sorted(text for (text,) in self.rows(f"SELECT t::text FROM {name} t")) for name in names}  # noqa: S608
 
     def dead(self) -> list[tuple[int, str]]:
         """Return offset and reason of the dead letters."""

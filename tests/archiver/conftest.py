@@ -1,4 +1,5 @@
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -6,20 +7,45 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the helpers of this folder: `archiving`, `generated`
 
-from archiving import Archive, recorded
+from archiving import Archive, database_url, prepare, recorded, run_sql
 
 from twilight.bus import Record
 
 MakeArchive = Callable[..., Archive]
 
 
+@pytest.fixture(scope="session")
+def template(postgres_server: str) -> Iterator[str]:
+    """Return the name of a database with our schema, to be copied: making it anew takes longer."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    run_sql(postgres_server, "CREATE DATABASE {}", name)
+    prepare(database_url(postgres_server, name))
+    yield name
+    run_sql(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
 @pytest.fixture
-def archives(postgres: Callable[[], str]) -> Iterator[MakeArchive]:
+def databases(postgres_server: str, template: str) -> Iterator[Callable[[], str]]:
+    """Return a maker of databases with our schema, each dropped after the test; it returns the address."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"test_{uuid.uuid4().hex[:12]}")
+        run_sql(postgres_server, "CREATE DATABASE {} TEMPLATE {}", made[-1], template)
+        return database_url(postgres_server, made[-1])
+
+    yield make
+    for name in made:
+        run_sql(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def archives(databases: Callable[[], str]) -> Iterator[MakeArchive]:
     """Return a maker of archives, each in a database of its own."""
     made: list[Archive] = []
 
     def make(**options: str) -> Archive:
-        made.append(Archive(postgres(), **options))
+        made.append(Archive(databases(), **options))
         return made[-1]
 
     yield make

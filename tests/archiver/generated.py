@@ -19,7 +19,7 @@ WHOLE = {"u8": 2**8 - 1, "u32": 2**32 - 1, "u64": I64_MAX, "usize": I64_MAX, "i1
 LEAVES = {float: FLOATS, str: TEXT, bool: st.booleans(), type(None): st.none()}
 
 
-def values_of(hint: Any) -> st.SearchStrategy[Any]:
+def values_of(hint: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for each kind of annotation
     """Return a strategy for a type annotation of the wire."""
     if hint in LEAVES:
         return LEAVES[hint]

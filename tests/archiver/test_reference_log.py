@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 from archiving import Archive
-from conftest import MakeArchive
 
+from conftest import MakeArchive
 from twilight.archiver.postgres import tables
 from twilight.archiver.postgres.copying import copy_rows
 from twilight.archiver.postgres.expected import Expected
@@ -72,10 +72,10 @@ def test_the_fold_in_memory_expects_exactly_what_the_tables_hold(archive: Archiv
     for table in tables.STATE_TABLES:
         if table == tables.ORDER_MARGINS:
             continue
-        archive.connection.execute(f"CREATE TEMP TABLE expected AS SELECT * FROM {table.name} WITH NO DATA")
+        archive.connection.execute(f"CREATE TEMP TABLE expected AS SELECT * FROM {table.name} WITH NO DATA")  # noqa: S608
         copy_rows(archive.connection, "expected", table.columns, expected.rows(table))
         difference = (
-            f"(SELECT * FROM expected EXCEPT ALL SELECT * FROM {table.name})"
+            f"(SELECT * FROM expected EXCEPT ALL SELECT * FROM {table.name})"  # noqa: S608
             f" UNION ALL (SELECT * FROM {table.name} EXCEPT ALL SELECT * FROM expected)"
         )
         assert archive.rows(difference) == [], table.name
@@ -107,5 +107,5 @@ def test_a_state_as_of_a_sequence_is_what_the_table_held_then(
         ("trigger_as_of", "trigger_current"),
         ("order_book_as_of", "order_book_entry"),
     ):
-        then = {text for (text,) in whole.rows(f"SELECT t::text FROM {function}({last}) t")}
-        assert then == {text for (text,) in part.rows(f"SELECT t::text FROM {table} t")}, table
+        then = {text for (text,) in whole.rows(f"SELECT t::text FROM {function}({last}) t")}  # noqa: S608
+        assert then == {text for (text,) in part.rows(f"SELECT t::text FROM {table} t")}, table  # noqa: S608

@@ -132,7 +132,7 @@ class Sink:
         for _ in range(REFUSALS_MAX):
             try:
                 return writer.write(entries, newest_event_ns)
-            except (psycopg.Error, ValueError) as error:
+            except (psycopg.Error, ValueError, ArithmeticError) as error:
                 if not blames_a_record(error):
                     raise
                 refusal: Exception = error

@@ -22,7 +22,8 @@ Taker = Literal["BUY", "SELL"]
 
 # Each volume is rounded once, to 20 places of a bitcoin, and then only added: any order gives the same sum.
 _VOLUME_PLACES = Decimal("1e-20")
-_EXACT = Context(prec=60)
+_EXACT = Context(prec=1_000)  # sums of any two doubles
+_RATIO = Context(prec=60)
 
 
 @dataclass(slots=True)
@@ -84,7 +85,7 @@ def btc_volume(position_size: float, price: float) -> Decimal:
     """Return the bitcoin volume of a position size at a price, rounded to 20 places; 0 without a price."""
     if not price > 0:
         return Decimal(0)
-    volume = _EXACT.divide(usd_volume(position_size), Decimal(repr(price)))
+    volume = _RATIO.divide(usd_volume(position_size), Decimal(repr(price)))
     return volume.quantize(_VOLUME_PLACES, context=_EXACT)
 
 

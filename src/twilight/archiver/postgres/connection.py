@@ -39,4 +39,4 @@ def blames_a_record(error: Exception) -> bool:
     """Return whether an error speaks of what was written, not of the server's state."""
     if isinstance(error, psycopg.Error):
         return error.sqlstate is not None and error.sqlstate.startswith(_BLAMING)
-    return isinstance(error, ValueError)
+    return isinstance(error, ValueError | ArithmeticError)

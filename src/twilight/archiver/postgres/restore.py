@@ -73,7 +73,7 @@ _FAMILIES: dict[str, type[types.Tagged]] = {"rpc": commands.RpcCommand, "relayer
 
 def _elements(holder: type[types.Tagged], variant: str, arguments: Found) -> list[Any]:
     """Return a variant's payload as the array that it is on the wire."""
-    cls = get_args(get_type_hints(holder, vars(commands))[variant])[0]
+    cls = get_args(get_type_hints(holder)[variant])[0]
     return [arguments[name] for name in cls.__struct_fields__]
 
 
@@ -135,7 +135,7 @@ def _sorted_set(rows: Rows) -> list[Any]:
     row = rows["sorted_set_command"][0]
     variant, uuid = _VARIANTS[row["command"]], row["uuid"]
     elements = [None if uuid is None else str(uuid), row["amount"], row["position_type"]]
-    cls = get_args(get_type_hints(commands.SortedSetCommand, vars(commands))[variant])[0]
+    cls = get_args(get_type_hints(commands.SortedSetCommand)[variant])[0]
     kept = {"uuid": elements[0], "price": elements[1], "position_type": elements[2]}
     return [{variant: [kept[name] for name in cls.__struct_fields__]}, _time(row)]
 

@@ -1,0 +1,139 @@
+"""No record stops the archiver; each bad one is in the dead letters once (storage specification 11, "poison-proof")."""
+
+import random
+
+import pytest
+from archiving import Archive, price, record
+
+pytestmark = pytest.mark.servers
+
+GOOD = '{"CurrentPriceUpdate":[65000.5,"2026-04-10T08:00:0%d.000000000+00:00"]}'
+ORDER = (
+    '{"TraderOrder":[{"uuid":"9596497a-15b0-483e-9f41-2bc22685adb4","account_id":"a","position_type":"LONG",'
+    '"order_status":"FILLED","order_type":"MARKET","entryprice":%s,"execution_price":0.0,"positionsize":65000000000.0,'
+    '"leverage":10.0,"initial_margin":100000.0,"available_margin":99600.0,'
+    '"timestamp":"2026-04-10T08:00:00.006147100+00:00","bankruptcy_price":1.0,"bankruptcy_value":1.0,'
+    '"maintenance_margin":1.0,"liquidation_price":1.0,"unrealized_pnl":0.0,"settlement_price":0.0,"entry_nonce":%s,'
+    '"exit_nonce":0,"entry_sequence":1,"fee_filled":1.0,"fee_settled":0.0},{"CancelTraderOrder":[{"account_id":"a",'
+    '"uuid":"9596497a-15b0-483e-9f41-2bc22685adb4","order_type":"LIMIT","order_status":"CANCELLED"},{"metadata":{}},'
+    '"00","%s"]},7]}'
+)
+
+POISON: dict[str, bytes | None] = {
+    "TOMBSTONE": None,
+    "NOT_UTF8": b'{"Stop":"\xff"}',
+    "NOT_JSON": b'{"CurrentPriceUpdate":[65000.5,"2026',
+    "NOT_A_MESSAGE": b"[1,2]",
+    "UNKNOWN_EVENT": b'{"PriceWasNice":[1.0]}',
+    "NON_FINITE": b'{"CurrentPriceUpdate":[NaN,"2026-04-10T08:00:00+00:00"]}',
+    "WRONG_TYPE": b'{"CurrentPriceUpdate":["dear",17]}',
+    "NUL_IN_TEXT": b'{"Stop":"a\\u0000b"}',
+    "LONE_SURROGATE": b'{"Stop":"\\ud800"}',
+    "OUT_OF_RANGE": (ORDER % ("1.0", 2**64, "REQ")).encode(),
+    "INTEGER_OVERFLOW": (ORDER % ("1.0", 2**64 - 1, "REQ")).encode(),
+    "UNPLACEABLE": b'{"FeeUpdate":[{"RpcCommandPoolupdate":[]},"2026-04-10T08:00:00+00:00"]}',
+    "UNSTORABLE": (ORDER % ("1.0", 1, random.Random(1).randbytes(20_000).hex())).encode(),
+    "TOO_DEEP": b"[" * 100_000,
+}
+
+
+def test_each_bad_record_is_dead_once_with_its_reason_and_the_good_ones_beside_it_are_stored(archive: Archive) -> None:
+    values = [GOOD.encode() % 0, *POISON.values(), GOOD.encode() % 1]
+    archive.feed([record(offset, value) for offset, value in enumerate(values)])
+
+    dead = archive.dead()
+    assert [reason for _, reason in dead] == list(POISON)
+    assert [offset for offset, _ in dead] == list(range(1, len(POISON) + 1))
+    assert archive.one("SELECT count(*) FROM event_log") == len(values)
+    assert archive.one("SELECT count(*) FROM btc_usd_price") == 2
+    stored = archive.rows('SELECT payload_raw FROM dead_letter ORDER BY "offset"')
+    assert [payload for (payload,) in stored] == list(POISON.values())
+
+
+def test_the_same_poison_again_after_a_restart_is_not_dead_twice(archive: Archive) -> None:
+    records = [record(offset, value) for offset, value in enumerate(POISON.values())]
+    archive.feed(records)
+    archive.connection.execute("UPDATE ingest_offset SET next_offset = 0")
+    archive.restart()
+    archive.feed(records)
+
+    assert [reason for _, reason in archive.dead()] == list(POISON)
+
+
+def test_random_bytes_and_keys_that_are_no_json_never_stop_it(archive: Archive) -> None:
+    noise = random.Random(7)
+    records = [
+        record(n, noise.randbytes(noise.randrange(200)), noise.randbytes(noise.randrange(40))) for n in range(300)
+    ]
+    archive.feed(records, 50)
+
+    assert archive.one("SELECT count(*) FROM event_log") == 300
+    assert len(archive.dead()) == 300
+
+
+def test_a_value_of_ten_megabytes_is_stored(archive: Archive) -> None:
+    value = b'{"Stop":"' + b"x" * 10_000_000 + b'"}'
+    archive.feed([record(0, value)])
+
+    assert archive.dead() == []
+    assert archive.one("SELECT length(payload_raw) FROM event_log") == len(value)
+    assert archive.one("SELECT length(text) FROM stop_marker") == 10_000_000
+
+
+def test_a_version_from_the_future_is_read_by_its_shape(archive: Archive) -> None:
+    key = b'{"agg_id":"a","event_type":"CurrentPriceUpdate","event_version":"v9.9.9","metadata":null}'
+    archive.feed([record(0, GOOD.encode() % 0, key)])
+
+    assert archive.dead() == []
+    assert archive.rows("SELECT event_version, event_type FROM event_log") == [("v9.9.9", "CurrentPriceUpdate")]
+
+
+def test_a_bare_key_and_no_key_are_the_seed_era_s(archive: Archive) -> None:
+    archive.feed([record(0, GOOD.encode() % 0, b"insert_CurrentPrice"), record(1, GOOD.encode() % 1, None)])
+
+    found = archive.rows('SELECT agg_id, event_type, event_version FROM event_log ORDER BY "offset"')
+    assert found == [("insert_CurrentPrice", "CurrentPriceUpdate", "v0.0.0"), ("", "CurrentPriceUpdate", "v0.0.0")]
+
+
+def test_a_number_written_as_null_is_marked_and_left_out_of_aggregates(archive: Archive) -> None:
+    archive.feed([record(0, b'{"CurrentPriceUpdate":[null,"2026-04-10T08:00:00.000000000+00:00"]}')])
+    archive.feed([record(1, (ORDER % ("null", 1, "R")).encode())])
+
+    assert archive.rows("SELECT price, anomaly FROM btc_usd_price") == [(None, "NULL_NUMBER")]
+    assert archive.rows("SELECT entryprice, anomaly FROM trader_order") == [(None, "NULL_NUMBER")]
+    assert archive.one("SELECT count(*) FROM candle") == 0
+    assert archive.one("SELECT count(*) FROM trade") == 0
+
+
+def test_control_characters_in_texts_are_stored_as_they_are(archive: Archive) -> None:
+    text = 'tab\\t line\\n quote\\" backslash\\\\ \\\\n bell\\u0007 é ☃'
+    archive.feed([record(0, f'{{"Stop":"{text}"}}'.encode()), record(1, b'{"Stop":"null"}'), record(2, b'{"Stop":""}')])
+
+    found = [stop for (stop,) in archive.rows("SELECT text FROM stop_marker ORDER BY src_offset")]
+    assert found == ['tab\t line\n quote" backslash\\ \\n bell\x07 é ☃', "null", ""]
+
+
+def test_a_record_sent_twice_is_kept_raw_and_feeds_nothing(archive: Archive) -> None:
+    tick = price(0, 65_000, "2026-04-10T08:00:00.000000000+00:00")
+    archive.feed([tick, tick._replace(offset=1)])
+    archive.restart()
+    archive.feed([tick._replace(offset=2), record(3, tick.value)])
+
+    assert archive.rows('SELECT "offset", event_type, first_offset FROM event_duplicate ORDER BY 1') == [
+        (1, "CurrentPriceUpdate", 0),
+        (2, "CurrentPriceUpdate", 0),
+    ]
+    assert archive.rows("SELECT src_offset FROM btc_usd_price ORDER BY 1") == [(0,), (3,)]
+    assert archive.one("SELECT count(*) FROM event_log") == 4
+    assert archive.one("SELECT price_samples FROM candles_1min") == 2
+
+
+def test_two_equal_records_without_a_time_are_two_facts(archive: Archive) -> None:
+    value = (
+        b'{"PositionSizeLogDBUpdate":[{"AddPositionSize":["LONG",1.0]},{"total_short_positionsize":0.0,'
+        b'"total_long_positionsize":1.0,"totalpositionsize":1.0}]}'
+    )
+    archive.feed([record(0, value, b"AddPositionSize"), record(1, value, b"AddPositionSize")])
+
+    assert archive.one("SELECT count(*) FROM event_duplicate") == 0
+    assert archive.one("SELECT count(*) FROM position_size_log") == 2

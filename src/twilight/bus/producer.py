@@ -69,6 +69,11 @@ class Producer:
         if waiting:
             raise Unavailable(f"Kafka did not acknowledge {waiting} records within {timeout_s} s")
 
+    def poll(self) -> int:
+        """Take in the acknowledgements that have come, without waiting; return how many are still missing."""
+        self._kafka.poll(0)
+        return len(self._kafka)
+
     def pending(self) -> int:
         """Return how many records wait for their acknowledgement."""
         return len(self._kafka)

@@ -15,15 +15,22 @@ class Broker:
         self.away = away
         self._slow_s = slow_s
         self._sent: list[bytes] = []
+        self._acknowledged_at = 0.0
 
     def send(self, _topic: str, _key: bytes | None, value: bytes) -> None:
+        if not self._sent:
+            self._acknowledged_at = time.monotonic() + self._slow_s
         self._sent.append(value)
 
+    def poll(self) -> int:
+        if time.monotonic() < self._acknowledged_at:
+            return len(self._sent)
+        return 0
+
     def flush(self, _timeout_s: float) -> None:
-        time.sleep(self._slow_s)
         self.rounds.append(self._sent)
         self._sent = []
-        if self.away:
+        if self.away or time.monotonic() < self._acknowledged_at:
             raise Unavailable("no acknowledgement")
 
 
@@ -57,6 +64,11 @@ def test_everyone_of_a_round_hears_that_the_broker_is_away_and_the_next_round_is
 
     results = asyncio.run(work())
     assert [type(result) for result in results] == [Unavailable] * 3 + [type(None)]
+
+
+def test_a_broker_that_does_not_acknowledge_in_time_is_away() -> None:
+    with pytest.raises(Unavailable):
+        asyncio.run(AckQueue(Broker(slow_s=60.0), ack_timeout_s=0.05).publish("t", b"k", b"x"))
 
 
 def test_a_full_queue_refuses() -> None:

@@ -8,6 +8,7 @@ from twilight.ops.errors import Unavailable
 
 ACK_TIMEOUT_S = 1.0
 WAITING_MAX = 10_000
+POLL_S = 0.001
 
 Outgoing = tuple[str, bytes, bytes]  # topic, key, value
 
@@ -18,16 +19,20 @@ class Producer(Protocol):
     def send(self, topic: str, key: bytes | None, value: bytes) -> None:
         """Hand a record over."""
 
+    def poll(self) -> int:
+        """Take in acknowledgements; return how many are missing."""
+
     def flush(self, timeout_s: float) -> None:
-        """Return when every record is acknowledged."""
+        """Raise when a record was refused or is not acknowledged in time."""
 
 
 class AckQueue:
     """Records on their way to Kafka.
 
-    One thread writes at a time: it takes all that waits, sends it, and waits for the broker's
-    acknowledgement, so a burst costs one round trip and a lone record no delay. When the broker does not
-    acknowledge in time everyone of that round is told so.
+    One round at a time takes all that waits, sends it, and waits for the broker's acknowledgement, so a
+    burst costs one round trip and a lone record no delay. When the broker does not acknowledge in time
+    everyone of that round is told so. The event loop itself asks for the acknowledgements: a thread that
+    waited for them would have to win the interpreter back from a busy loop for each one.
     """
 
     def __init__(
@@ -63,24 +68,26 @@ class AckQueue:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             self.observe(len(batch))
-            failure: Exception | None = None
+            failure: Unavailable | None = None
             try:
-                await asyncio.to_thread(self._send, [record for record, _ in batch])
-            except Exception as error:  # noqa: BLE001 - whoever waits must be told
+                await self._send([record for record, _ in batch])
+            except Unavailable as error:
                 failure = error
             for _, done in batch:
                 _settle(done, failure)
         self._writer = None
 
-    def _send(self, records: list[Outgoing]) -> None:
-        try:
-            for topic, key, value in records:
-                self._producer.send(topic, key, value)
-        finally:
-            self._producer.flush(self._ack_timeout_s)
+    async def _send(self, records: list[Outgoing]) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._ack_timeout_s
+        for topic, key, value in records:
+            self._producer.send(topic, key, value)
+        while self._producer.poll() and loop.time() < deadline:  # noqa: ASYNC110 - Kafka's client has no event
+            await asyncio.sleep(POLL_S)
+        self._producer.flush(0)
 
 
-def _settle(done: asyncio.Future[None], failure: Exception | None) -> None:
+def _settle(done: asyncio.Future[None], failure: Unavailable | None) -> None:
     if done.done():
         return
     if failure is None:

@@ -15,18 +15,20 @@ from twilight.domain.commands import (
     ExecuteTraderOrderSlTp,
 )
 from twilight.domain.context import Case, Subject
+from twilight.domain.deposits import deposit, finish_deposit
 from twilight.domain.errors import Corrupt
 from twilight.domain.events import Event, TraderOrderFundingUpdate
+from twilight.domain.filling import finish_fill
 from twilight.domain.inflight import Intent
 from twilight.domain.inputs import ChainAnswer, CommandInput
 from twilight.domain.legs import Trigger
-from twilight.domain.lending import deposit, finish_deposit, finish_withdrawal, withdraw
 from twilight.domain.liquidation import liquidate, liquidation_put_back, was_refused
-from twilight.domain.opening import finish_fill, finish_open, legs_of
+from twilight.domain.opening import finish_open, legs_of
 from twilight.domain.orders import OrderType, TraderOrder
 from twilight.domain.pool import FundingOrderEventUpdate
 from twilight.domain.settlement import Close, settle
 from twilight.domain.state import Legs, Position
+from twilight.domain.withdrawals import finish_withdrawal, withdraw
 
 Decisions = Iterator[Sequence[Event]]
 

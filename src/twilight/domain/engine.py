@@ -13,6 +13,7 @@ from twilight.domain.admin import on_admin
 from twilight.domain.answering import on_chain_answer
 from twilight.domain.cancelling import cancel_order
 from twilight.domain.chain import Chain, Disabled, LenientPayloads
+from twilight.domain.charging import Charged
 from twilight.domain.closing import close_position
 from twilight.domain.commands import (
     CancelTraderOrder,
@@ -26,10 +27,11 @@ from twilight.domain.commands import (
     ExecuteTraderOrderSlTp,
 )
 from twilight.domain.context import Case, Context, Subject
+from twilight.domain.deposits import deposit
 from twilight.domain.errors import Corrupt
 from twilight.domain.events import Event, Metadata
 from twilight.domain.evolve import evolve, evolve_all
-from twilight.domain.funding import Charged, on_funding_hour
+from twilight.domain.funding import on_funding_hour
 from twilight.domain.genesis import on_genesis
 from twilight.domain.inputs import (
     Admin,
@@ -43,12 +45,12 @@ from twilight.domain.inputs import (
     QueuePosition,
     Tick,
 )
-from twilight.domain.lending import deposit, withdraw
 from twilight.domain.opening import open_position
 from twilight.domain.orders import NIL_UUID, OrderStatus, OrderType
 from twilight.domain.profile import DEFAULT, Profile
 from twilight.domain.state import State
 from twilight.domain.ticks import on_tick
+from twilight.domain.withdrawals import withdraw
 
 Decisions = Iterator[Sequence[Event]]
 

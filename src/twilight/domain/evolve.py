@@ -30,8 +30,6 @@ from twilight.domain.events import (
     RiskAction,
     RiskEngineUpdate,
     RiskParamsUpdate,
-    SetAction,
-    SortedSetCommand,
     SortedSetDBUpdate,
     Stop,
     TraderOrderEvent,
@@ -43,13 +41,12 @@ from twilight.domain.events import (
     TxHashUpdate,
 )
 from twilight.domain.inflight import uuid_of
-from twilight.domain.ledger import Ledger
 from twilight.domain.numbers import score
 from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
 from twilight.domain.pool import Fees, FundingOrderEventUpdate
-from twilight.domain.state import Deposit, Legs, Position, Retry, State
+from twilight.domain.sets import change_sets, close_limit_set, open_set, stop_loss_set, take_profit_set
+from twilight.domain.state import Deposit, Legs, Position, State
 from twilight.domain.totals import size_of, value_of
-from twilight.domain.triggers import TriggerSet
 
 RETRY_WAIT_MAX_S = 60
 REQUEST_IDS_MAX = 100_000
@@ -181,7 +178,7 @@ def _leave(state: State, order: TraderOrder) -> None:
         open_set(state, kept.side).discard(kept.uuid)
         return
     _add_filled(state, kept, -1)
-    liquidation_set(state, kept.side).remove(kept.uuid)
+    state.ledger(kept.side).remove(kept.uuid)
     for sets in (close_limit_set, stop_loss_set, take_profit_set):
         sets(state, kept.side).discard(kept.uuid)
 
@@ -196,9 +193,9 @@ def _fill(state: State, held: Position) -> None:
 
 def _put_liquidation(state: State, order: TraderOrder) -> None:
     if order.liquidation_price > 0:
-        liquidation_set(state, order.side).put(order.uuid, score(order.liquidation_price))
+        state.ledger(order.side).put(order.uuid, score(order.liquidation_price))
     else:
-        liquidation_set(state, order.side).discard(order.uuid)
+        state.ledger(order.side).discard(order.uuid)
 
 
 def _add_filled(state: State, order: TraderOrder, sign: int) -> None:
@@ -222,7 +219,7 @@ def _add_pending(state: State, order: TraderOrder, value_sats: int) -> None:
 def _order_filled(state: State, event: TraderOrderUpdate) -> None:
     state.trader_log_sequence = event.seq
     order = event.order
-    position = _position(state, order.uuid)
+    position = state.known(order.uuid)
     _add_pending(state, order, -value_of(position.order))
     open_set(state, order.side).discard(order.uuid)
     position.order = order
@@ -235,14 +232,14 @@ def _close_price_set(state: State, event: TraderOrderLimitUpdate) -> None:
     state.trader_log_sequence = event.seq
     command = event.command
     if not isinstance(command, SettleOnLimit):
-        _position(state, event.order.uuid).payload = command.payload
+        state.known(event.order.uuid).payload = command.payload
 
 
 def _funded(state: State, event: TraderOrderFundingUpdate) -> None:
     command = event.command
     if not isinstance(command, FundingOrderEventUpdate):
         raise Corrupt(f"a TraderOrderFundingUpdate event cannot carry {type(command).__name__}")
-    position, order = _position(state, event.order.uuid), command.order
+    position, order = state.known(event.order.uuid), command.order
     book = state.ledger(order.side)
     state.exposure.accrued_sats -= book.accrued_sats(order)
     position.order, position.version = order, book.version
@@ -259,13 +256,6 @@ def _funded(state: State, event: TraderOrderFundingUpdate) -> None:
 def _liquidated(state: State, event: TraderOrderLiquidation) -> None:
     state.trader_log_sequence = event.seq
     _leave(state, event.order)
-
-
-def _position(state: State, uuid: str) -> Position:
-    position = state.positions.get(uuid)
-    if position is None:
-        raise Corrupt(f"order {uuid} changed without being in the book")
-    return position
 
 
 # --- the pool and its lenders ----------------------------------------------------------------------------------------
@@ -310,127 +300,6 @@ def _funding_rate(state: State, event: FundingRateUpdate) -> None:
     if metadata and "funding_hour" in metadata:
         state.funding_hour = int(metadata["funding_hour"])
         state.funding_index = int(metadata["funding_index"])
-
-
-def _sorted_set(state: State, event: SortedSetDBUpdate) -> None:
-    command = event.command
-    if command.uuid is None:
-        _bulk_remove(state, command)
-    elif command.price is None:
-        _remove_trigger(state, command, command.uuid)
-    else:
-        _put_trigger(state, event, command.uuid, command.price)
-
-
-def open_set(state: State, side: Side) -> TriggerSet:
-    """Return the resting opens of a side."""
-    return state.triggers.open_long if side is Side.LONG else state.triggers.open_short
-
-
-def liquidation_set(state: State, side: Side) -> Ledger:
-    """Return the liquidation prices of a side."""
-    return state.ledger(side)
-
-
-def close_limit_set(state: State, side: Side) -> TriggerSet:
-    """Return the close limits of a side's positions."""
-    return state.triggers.close_long if side is Side.LONG else state.triggers.close_short
-
-
-def stop_loss_set(state: State, side: Side) -> TriggerSet:
-    """Return the stop losses of a side's positions."""
-    return state.triggers.stop_loss_long if side is Side.LONG else state.triggers.stop_loss_short
-
-
-def take_profit_set(state: State, side: Side) -> TriggerSet:
-    """Return the take profits of a side's positions."""
-    return state.triggers.take_profit_long if side is Side.LONG else state.triggers.take_profit_short
-
-
-_SET_OF: dict[SetAction, Callable[[State, Side], TriggerSet | Ledger]] = {
-    action: chosen
-    for actions, chosen in (
-        (
-            (SetAction.ADD_LIQUIDATION, SetAction.UPDATE_LIQUIDATION, SetAction.REMOVE_LIQUIDATION),
-            liquidation_set,
-        ),
-        ((SetAction.ADD_OPEN_LIMIT, SetAction.UPDATE_OPEN_LIMIT, SetAction.REMOVE_OPEN_LIMIT), open_set),
-        (
-            (SetAction.ADD_CLOSE_LIMIT, SetAction.UPDATE_CLOSE_LIMIT, SetAction.REMOVE_CLOSE_LIMIT),
-            close_limit_set,
-        ),
-        ((SetAction.ADD_STOP_LOSS, SetAction.UPDATE_STOP_LOSS, SetAction.REMOVE_STOP_LOSS), stop_loss_set),
-        (
-            (SetAction.ADD_TAKE_PROFIT, SetAction.UPDATE_TAKE_PROFIT, SetAction.REMOVE_TAKE_PROFIT),
-            take_profit_set,
-        ),
-    )
-    for action in actions
-}
-
-
-def _put_trigger(state: State, event: SortedSetDBUpdate, uuid: str, price: float) -> None:
-    command, metadata = event.command, event.metadata or {}
-    _SET_OF[command.action](state, command.side).put(uuid, score(price))
-    position = _position(state, uuid)
-    request_id = metadata.get("set_by", metadata.get("request_id", ""))
-    if command.action in {SetAction.ADD_CLOSE_LIMIT, SetAction.UPDATE_CLOSE_LIMIT}:
-        position.close_limit_request_id = request_id
-    elif command.action in {SetAction.ADD_STOP_LOSS, SetAction.UPDATE_STOP_LOSS}:
-        position.stop_loss_request_id = request_id
-    elif command.action in {SetAction.ADD_TAKE_PROFIT, SetAction.UPDATE_TAKE_PROFIT}:
-        position.take_profit_request_id = request_id
-    if "retry" in metadata:
-        wait_s = min(2 ** int(metadata["retry"]), RETRY_WAIT_MAX_S)
-        not_before = clock.parse_iso(event.time) + wait_s * clock.NS_PER_S
-        state.retries[uuid] = Retry(int(metadata["retry"]), not_before)
-
-
-def _remove_trigger(state: State, command: SortedSetCommand, uuid: str) -> None:
-    position = state.positions.get(uuid)
-    if position is not None and position.legs is not None and command.action in _LEG_REMOVALS:
-        _drop_leg(position, command.action)
-        return
-    _SET_OF[command.action](state, command.side).discard(uuid)
-
-
-_LEG_REMOVALS = frozenset({SetAction.REMOVE_STOP_LOSS, SetAction.REMOVE_TAKE_PROFIT})
-
-
-def _drop_leg(position: Position, action: SetAction) -> None:
-    """Forget a leg that waited for the fill (R8)."""
-    legs = position.legs
-    if legs is None:
-        return
-    sl = None if action is SetAction.REMOVE_STOP_LOSS else legs.sltp.sl
-    tp = None if action is SetAction.REMOVE_TAKE_PROFIT else legs.sltp.tp
-    kept = type(legs.sltp)(sl, tp)
-    empty = sl is None and tp is None
-    position.legs = None if empty else Legs(kept, legs.settle_message, legs.meta, legs.request_id)
-
-
-def _bulk_remove(state: State, command: SortedSetCommand) -> None:
-    if command.price is None:
-        raise Corrupt(f"{command.action} needs a price")
-    sets, above = _BULK_SETS[command.action, command.side]
-    bound = score(command.price)
-    for name in sets:
-        members: TriggerSet | Ledger = getattr(state.triggers, name)
-        for uuid in members.at_or_above(bound) if above else members.at_or_below(bound):
-            members.discard(uuid)
-
-
-_BULK_SETS: dict[tuple[SetAction, Side], tuple[tuple[str, ...], bool]] = {
-    (SetAction.BULK_OPEN_LIMIT, Side.LONG): (("open_long",), True),
-    (SetAction.BULK_OPEN_LIMIT, Side.SHORT): (("open_short",), False),
-    (SetAction.BULK_LIQUIDATION, Side.LONG): (("liquidate_long",), True),
-    (SetAction.BULK_LIQUIDATION, Side.SHORT): (("liquidate_short",), False),
-    (SetAction.BULK_CLOSE_LIMIT, Side.LONG): (("close_long",), False),
-    (SetAction.BULK_CLOSE_LIMIT, Side.SHORT): (("close_short",), True),
-    (SetAction.BULK_SLTP, Side.SHORT): (("stop_loss_long", "take_profit_short"), True),
-    (SetAction.BULK_SLTP, Side.LONG): (("stop_loss_short", "take_profit_long"), False),
-}
-"""Which sets a bulk removal clears, and whether above the price (S6)."""
 
 
 # --- settings and records --------------------------------------------------------------------------------------------
@@ -481,7 +350,7 @@ _EFFECTS: dict[type, Callable[[State, Any], None]] = {
     PoolUpdate: _pool,
     FundingRateUpdate: _funding_rate,
     CurrentPriceUpdate: _price,
-    SortedSetDBUpdate: _sorted_set,
+    SortedSetDBUpdate: change_sets,
     PositionSizeLogDBUpdate: _nothing,
     TxHash: _record,
     TxHashUpdate: _record,

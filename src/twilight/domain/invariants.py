@@ -1,15 +1,15 @@
 """What must hold of every state, whatever was done to it (engine 13: I-01 to I-05, I-15)."""
 
-from twilight.domain.evolve import (
+from twilight.domain.formulas import accrued
+from twilight.domain.numbers import score
+from twilight.domain.orders import OrderStatus, Side
+from twilight.domain.sets import (
     close_limit_set,
     liquidation_set,
     open_set,
     stop_loss_set,
     take_profit_set,
 )
-from twilight.domain.formulas import accrued
-from twilight.domain.numbers import score
-from twilight.domain.orders import OrderStatus, Side
 from twilight.domain.state import Exposure, Position, State
 from twilight.domain.totals import size_of, value_of
 

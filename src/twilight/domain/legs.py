@@ -5,9 +5,9 @@ from enum import Enum
 
 from twilight.domain.context import Case
 from twilight.domain.events import Metadata, SetAction, SortedSetCommand, SortedSetDBUpdate
-from twilight.domain.evolve import close_limit_set, stop_loss_set, take_profit_set
 from twilight.domain.numbers import price_of_score, score
 from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
+from twilight.domain.sets import close_limit_set, stop_loss_set, take_profit_set
 from twilight.domain.state import Position, State
 from twilight.domain.triggers import TriggerSet
 

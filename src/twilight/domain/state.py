@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from twilight.domain.commands import Meta, SlTp
+from twilight.domain.errors import Corrupt
 from twilight.domain.inflight import Intent
 from twilight.domain.ledger import Ledger
 from twilight.domain.orders import LendOrder, OrderStatus, OrderType, Side, TraderOrder
@@ -157,6 +158,13 @@ class State:
             book = self.ledger(held.order.side)
             if held.version != book.version:
                 self._refresh(held, book)
+        return held
+
+    def known(self, uuid: str) -> Position:
+        """Return a live order that must be there; raises `Corrupt`."""
+        held = self.positions.get(uuid)
+        if held is None:
+            raise Corrupt(f"order {uuid} changed without being in the book")
         return held
 
     def sync(self) -> None:

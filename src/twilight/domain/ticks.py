@@ -19,13 +19,13 @@ from twilight.domain.events import (
     SortedSetCommand,
     SortedSetDBUpdate,
 )
-from twilight.domain.evolve import liquidation_set, open_set
+from twilight.domain.filling import fill_resting
 from twilight.domain.inputs import Conditions, Tick, gating_status
 from twilight.domain.legs import Scores, Trigger, removal_event
 from twilight.domain.liquidation import liquidate, liquidation_put_back, was_refused
 from twilight.domain.numbers import round_half_away, score
-from twilight.domain.opening import fill_resting
 from twilight.domain.orders import OrderStatus, Side
+from twilight.domain.sets import liquidation_set, open_set
 from twilight.domain.settlement import Close, settle
 from twilight.domain.state import Position
 from twilight.domain.totals import value_of

@@ -14,7 +14,7 @@ def create(ledger: Ledger, command: Any, uuid: str, broker_ms: int | None) -> No
     ((variant, content),) = command.items()
     with_legs = variant == "CreateTraderOrderSlTp"
     legs = (content[1] or {}) if with_legs else {}
-    request = content[0]
+    request = _with_account(content[0], uuid)
     shown_type = converted(ledger, request)
 
     def refuse(status: str, reason: Any, agg_id: Any = ANYTHING) -> None:
@@ -37,6 +37,11 @@ def create(ledger: Ledger, command: Any, uuid: str, broker_ms: int | None) -> No
     if shown_type == "MARKET":
         return _fill_at_once(ledger, order, logged)
     return _rest(ledger, order, logged)
+
+
+def _with_account(request: dict[str, Any], uuid: str) -> dict[str, Any]:
+    """1.2: the literal ``account_id`` stands for an account of its own."""
+    return request | {"account_id": uuid} if request["account_id"] == "account_id" else request
 
 
 def converted(ledger: Ledger, request: dict[str, Any]) -> str:

@@ -122,7 +122,7 @@ def _margin(table: Table, leverage: int) -> int:
 def _account(table: Table) -> str:
     live = [order.account_id for order in table.ledger.traders.values()]
     fresh = table.fresh("trader-")
-    return table.pick([fresh] * 6 + live[:2])
+    return table.pick([fresh] * 12 + ["account_id"] + live[:2])
 
 
 def _request(table: Table, **changes: Any) -> dict[str, Any]:
@@ -302,17 +302,12 @@ def _fund(table: Table) -> dict[str, Any]:
 def _halt(table: Table) -> dict[str, Any]:
     params: dict[str, Any] = {"enabled": table.pick([False, False, True])}
     for name in ("pause_funding", "pause_price_feed"):
-        if table.pick([False, True]) and _pause_matters(table, name, enabled=params["enabled"]):
-            params[name] = params["enabled"]
+        if table.pick([False, True]):
+            params[name] = table.pick([False, True])
     for name in ("cancel_pending_limit_orders", "cancel_settling_limit_orders"):
         if table.pick([False, True, True]):
             params[name] = True
     return _admin("SetMarketHalt", params)
-
-
-def _pause_matters(table: Table, name: str, *, enabled: bool) -> bool:
-    """Clearing a pause that is not set does nothing (R31), and whether that nothing is logged is left open."""
-    return enabled or table.ledger.switches[name]
 
 
 def _end_halt(table: Table) -> dict[str, Any]:

@@ -6,18 +6,21 @@ from datetime import UTC, datetime
 from twilight.archiver.questdb.client import QuestDBClient
 from twilight.archiver.questdb.schema import Tables
 
+_NO_TICK = (None, None, None, None, 0)
+_NO_TRADE = (0, 0.0, 0.0, 0.0, 0.0)
+
 RESOLUTIONS = ("1m", "5m", "15m", "30m", "1h", "4h", "8h", "12h", "1d")
 
 
 @dataclass(frozen=True, slots=True)
 class SampledCandle:
-    """One bucket that has a tick; volumes are sums over its trades, 0 without any."""
+    """One bucket that has a tick or a trade; without a tick there are no prices, volumes are sums over its trades."""
 
     start: datetime
-    open: float
-    high: float
-    low: float
-    close: float
+    open: float | None
+    high: float | None
+    low: float | None
+    close: float | None
     ticks: int
     trades: int
     sell_volume: float
@@ -47,10 +50,11 @@ def sampled(
         " sum(CASE WHEN side = 1 THEN amount ELSE 0.0 END), sum(amount / price) / 1e8, sum(amount) / 1e8"
         f" FROM '{tables.trades}' WHERE {span} {sample}"
     )
+    ohlc = {start: row for start, *row in prices}
     volumes = {start: row for start, *row in trades}
     return [
-        SampledCandle(datetime.fromisoformat(start), *row, *volumes.get(start, (0, 0.0, 0.0, 0.0, 0.0)))
-        for start, *row in prices
+        SampledCandle(datetime.fromisoformat(start), *ohlc.get(start, _NO_TICK), *volumes.get(start, _NO_TRADE))
+        for start in sorted(ohlc.keys() | volumes.keys())
     ]
 
 

@@ -63,10 +63,18 @@ class LineWriter:
             raise Unavailable(f"QuestDB's line port {self._host}:{self._port} broke: {error}") from error
         _LINES.inc(len(sendable))
 
-    def _connected(self) -> socket.socket:
+    def check(self) -> None:
+        """Notice a hang-up also while there is nothing to send: lines just sent may be lost.
+
+        Raises:
+            Unavailable: the other side has closed the connection.
+        """
         if self._socket is not None and _is_closed(self._socket):
             self.close()
             raise Unavailable("QuestDB closed the line connection")
+
+    def _connected(self) -> socket.socket:
+        self.check()
         if self._socket is None:
             self._socket = socket.create_connection((self._host, self._port), CONNECT_TIMEOUT_S)
             self._socket.settimeout(SEND_TIMEOUT_S)

@@ -60,6 +60,8 @@ class QuestDBSink:
                 wait_s = RETRY_S_MIN
         self._writer.close()
         self._client.close()
+        if self._line_writer is not None:
+            self._line_writer.close()
 
     def _follow(self, stop: threading.Event) -> None:
         """Start at the right place and write batch after batch."""
@@ -109,6 +111,7 @@ class QuestDBSink:
         self._writer.write(prices, trades)
         if self._line_writer is not None:
             self._line_writer.write(trades)
+            self._line_writer.check()
         if suspended := resume_suspended(self._client, self._tables) if prices or trades else []:
             raise Unavailable(f"QuestDB had suspended {', '.join(suspended)}: resumed, checking again")
         if records and records[-1].offset >= start:

@@ -91,13 +91,17 @@ class LogReader:
         return self._offset(OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
     def _offset(self, spec: OffsetSpec) -> int:
-        """Ask for a bound of the log; a leader that is just being chosen is waited for."""
+        """Ask for a bound of the log; a leader that is just being chosen is waited for.
+
+        A client that has known an older leader asks in its name for ever, so each further try takes a new one.
+        """
         deadline = time.monotonic() + REQUEST_TIMEOUT_S
         while True:
             try:
                 return self._ask(spec)
             except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline:
+                self._admin = None
+                if not _is_passing_by(error) or time.monotonic() > deadline:
                     where = f"{self._partition.topic}/{self._partition.partition}"
                     raise Unavailable(f"cannot ask for the bounds of {where}: {error}") from error
                 time.sleep(RETRY_S)
@@ -143,6 +147,12 @@ class LogReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _is_passing_by(error: KafkaException) -> bool:
+    """Return whether the same question may be answered in a moment."""
+    cause: KafkaError = error.args[0]
+    return cause.retriable() or cause.code() == KafkaError._NOENT  # noqa: SLF001 - no leader yet
 
 
 def _config(brokers: str, group: str, *, read_committed: bool) -> dict[str, str | int | bool]:

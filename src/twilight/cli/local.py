@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from twilight.local import artifacts
 from twilight.local.process import StopSignal, with_ops
 from twilight.local.traders import Crew, serve_traders
 from twilight.local.traders.run import TRADERS_MAX
@@ -102,3 +103,13 @@ def fault(
         print(error, file=sys.stderr)
         raise typer.Exit(1) from error
     print(msgspec.json.format(msgspec.json.encode(status), indent=2).decode())
+
+
+@app.command("lock")
+def lock_command(
+    name: Annotated[str, typer.Argument(help="Which file of `services/` to write: NAME.lock.")],
+    coordinate: Annotated[str, typer.Argument(help="group:artifact:version.")],
+    data: Annotated[Path, typer.Option(envvar="DATA_DIR", help="Folder of downloads.")] = Path("data"),
+) -> None:
+    """Pin a server anew: resolve what it needs to run and write down the hash of each archive (for maintainers)."""
+    artifacts.lock(name, coordinate, data / "downloads")

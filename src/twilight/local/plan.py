@@ -87,7 +87,8 @@ class Plan:
 
     def _own_kafka(self) -> Kafka:
         jars, layout, ports = self._wanted.jars["kafka"], self._wanted.layout, self._ports
-        return Kafka(jars, layout.folder("kafka"), ports["kafka"], ports["kafka_controller"], log=layout.log("kafka"))
+        folder = layout.folder(self._settings.kafka_lock)
+        return Kafka(jars, folder, ports["kafka"], ports["kafka_controller"], log=layout.log("kafka"))
 
     def _own_postgres(self) -> Postgres:
         layout = self._wanted.layout

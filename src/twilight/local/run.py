@@ -85,7 +85,9 @@ def _wanted(
 ) -> Wanted:
     check_disk(layout)
     address = api_address(settings.api_addr)
-    jars = {name: artifacts.fetch(name, settings.downloads, screen.progress) for name in _own_java(settings)}
+    jars = {
+        name: artifacts.fetch(lock, settings.downloads, screen.progress) for name, lock in _own_java(settings).items()
+    }
     ports = assign(read_json(layout.ports, dict[str, int]) or {})
     write_json(layout.ports, ports)
     layout.venue_urls.unlink(missing_ok=True)
@@ -101,9 +103,11 @@ def _wanted(
     )
 
 
-def _own_java(settings: UpSettings) -> list[str]:
-    """Return the servers whose archives we need."""
-    return [name for name, url in {"kafka": settings.broker, "questdb": settings.questdb_url}.items() if not url]
+def _own_java(settings: UpSettings) -> dict[str, str]:
+    """Return the servers whose archives we need, with their lock files."""
+    ours = {"kafka": not settings.broker, "questdb": not settings.questdb_url}
+    locks = {"kafka": settings.kafka_lock, "questdb": "questdb"}
+    return {name: lock for name, lock in locks.items() if ours[name]}
 
 
 def check_disk(layout: Layout) -> None:
@@ -128,10 +132,12 @@ async def _run(plan: Plan, layout: Layout, source: Source, screen: Screen) -> No
     running = asyncio.create_task(supervisor.run())
     try:
         await _show(running, plan, observer, layout, screen)
-        await running
     finally:
+        supervisor.stop()
+        await asyncio.gather(running, return_exceptions=True)
         write_json(layout.status, observer.status("stopped"))
         await probe.close()
+    running.result()
     screen.say("stopped; everything is kept, `twilight up` goes on with it")
 
 

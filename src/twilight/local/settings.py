@@ -1,12 +1,14 @@
 """What `twilight up` is told by its environment; options of the command override it."""
 
 from pathlib import Path
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from twilight.ops.settings import Settings
 
 API_PORT = 8088
 QUESTDB_HTTP_PORT = 9000
+NEWEST_KAFKA: Final = "4.3.1"
 
 
 class UpSettings(Settings):
@@ -19,11 +21,18 @@ class UpSettings(Settings):
     database_url: str = ""
     questdb_url: str = ""
     questdb_http_url: str = ""
+    kafka_version: Literal["4.3.1", "3.9.2"] = NEWEST_KAFKA
+    """Clients that speak the protocol from before 2.1 need a broker below 4.0; each version has its own data."""
 
     @property
     def downloads(self) -> Path:
         """Where the servers' archives are kept."""
         return self.twilight_downloads or self.data_dir / "downloads"
+
+    @property
+    def kafka_lock(self) -> str:
+        """The lock file in `services/` that names the archives of this Kafka, and the folder of its data."""
+        return "kafka" if self.kafka_version == NEWEST_KAFKA else f"kafka-{self.kafka_version}"
 
     @property
     def questdb_http(self) -> str:

@@ -16,3 +16,8 @@ def test_a_part_that_has_lived_for_a_minute_is_forgiven() -> None:
         restarts.after_death(1.0)
     assert restarts.after_death(PROVEN_S) == FIRST_S
     assert restarts.count == 6
+
+
+def test_a_part_that_dies_for_days_is_still_started_again() -> None:
+    restarts = Restarts()
+    assert [restarts.after_death(0.1) for _ in range(2_000)][-1] == LONGEST_S

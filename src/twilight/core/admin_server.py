@@ -14,6 +14,7 @@ from typing import Any
 
 from twilight.core import admin
 from twilight.core.admin import AdminFault, AdminRequest
+from twilight.core.ids import kept_text
 from twilight.ops.logs import get
 
 REQUESTS_WAITING_MAX = 64
@@ -103,9 +104,4 @@ async def _body(receive: Receive) -> bytes:
 
 def token_in(folder: Path) -> str:
     """Return the token that is kept in the folder, made on first use and readable by its owner alone."""
-    path = folder / "admin-token"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32))
-    return path.read_text().strip()
+    return kept_text(folder / "admin-token", lambda: secrets.token_hex(32))

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,11 +28,26 @@ class Uuids:
 
 def instance_name(folder: Path) -> str:
     """Return the name that this core has had since its folder was made."""
-    path = folder / "instance"
+    return kept_text(folder / "instance", lambda: f"core-{uuid4()}")
+
+
+def kept_text(path: Path, make: Callable[[], str]) -> str:
+    """Return the text that the file keeps, made on first use, whole and readable by its owner alone.
+
+    Raises:
+        SettingsError: the file is empty: an empty token would let everybody in.
+    """
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"core-{uuid4()}")
-    return path.read_text().strip()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.part")
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+        partial.write_text(make())
+        partial.replace(path)
+    text = path.read_text().strip()
+    if not text:
+        raise SettingsError([f"{path} is empty: delete it, and a new one is made"])
+    return text
 
 
 class FolderLock:

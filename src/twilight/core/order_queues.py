@@ -9,11 +9,14 @@ from twilight.core.clock import Clock
 from twilight.core.ports import Reader, World
 from twilight.core.queues import QueueSpec, start_of
 from twilight.domain.state import State
-from twilight.ops.errors import SettingsError, TwilightError
+from twilight.ops.errors import SettingsError, TwilightError, Unavailable
 from twilight.ops.health import Health
 from twilight.ops.logs import get
 
 RETRY_S = 2.0
+
+Positions = Mapping[str, tuple[str, int]]
+"""Topic id and offset of the last command of each queue."""
 
 log = get(__name__)
 
@@ -23,12 +26,15 @@ class _Open:
     spec: QueueSpec
     topic_id: str
     reader: Reader
+    positions: Positions
+    """Where to go on when it has to be opened again."""
 
 
 class OrderQueues:
     """All queues of one core; `read` never waits.
 
-    A queue is opened in the background, because asking a cluster that is away takes its time.
+    A queue is opened in the background, because asking a cluster that is away takes its time; one that goes away
+    later is opened again.
     """
 
     def __init__(
@@ -40,14 +46,15 @@ class OrderQueues:
         self._own_brokers = own_brokers
         self._health = health
         self._open: list[_Open] = []
+        self._named_starts: Mapping[str, int] = {}
         self._fault: SettingsError | None = None
         self._closed = False
 
     def open(self, state: State, named_starts: Mapping[str, int]) -> None:
         """Begin to read every queue where the log says."""
+        self._named_starts = named_starts
         for spec in self._specs:
-            work = partial(self._open_until_there, spec, dict(state.queues), named_starts)
-            self._world.in_background(f"queue {spec.name}", work)
+            self._open_beside(spec, dict(state.queues))
 
     def read(self, records_max: int) -> list[Arrival]:
         """Return what is there, at most ``records_max`` of each queue; raises `SettingsError` (decisions C5)."""
@@ -67,21 +74,31 @@ class OrderQueues:
     def _read_one(self, queue: _Open, records_max: int) -> list[Arrival]:
         name, topic_id = queue.spec.name, queue.topic_id
         try:
-            return [read_arrival(record, name, topic_id) for record in queue.reader.read(records_max, 0.0)]
+            records = queue.reader.read(records_max, 0.0)
         except TwilightError as fault:
-            log.error("order queue cannot be read", queue=name, reason=str(fault))  # noqa: TRY400 - it goes on
-            self._health.check(f"queue {name}").fail(str(fault))
-            self._open.remove(queue)
-            queue.reader.close()
+            self._lose(queue, fault)
             return []
+        if records:
+            queue.positions = {name: (topic_id, records[-1].offset)}
+        return [read_arrival(record, name, topic_id) for record in records]
 
-    def _open_until_there(
-        self, spec: QueueSpec, positions: dict[str, tuple[str, int]], named_starts: Mapping[str, int]
-    ) -> None:
+    def _lose(self, queue: _Open, fault: TwilightError) -> None:
+        """Stop reading a queue: one that is away is opened again, one that was cut is left to the operator."""
+        log.error("order queue cannot be read", queue=queue.spec.name, reason=str(fault))
+        self._health.check(f"queue {queue.spec.name}").fail(str(fault))
+        self._open.remove(queue)
+        queue.reader.close()
+        if isinstance(fault, Unavailable):
+            self._open_beside(queue.spec, queue.positions)
+
+    def _open_beside(self, spec: QueueSpec, positions: Positions) -> None:
+        self._world.in_background(f"queue {spec.name}", partial(self._open_until_there, spec, positions))
+
+    def _open_until_there(self, spec: QueueSpec, positions: Positions) -> None:
         check = self._health.check(f"queue {spec.name}")
         while not self._closed:
             try:
-                self._open.append(self._opened(spec, positions, named_starts))
+                self._open.append(self._opened(spec, positions))
             except SettingsError as fault:
                 self._fault = fault
                 return
@@ -92,10 +109,10 @@ class OrderQueues:
                 check.ok()
                 return
 
-    def _opened(self, spec: QueueSpec, positions: dict[str, tuple[str, int]], named_starts: Mapping[str, int]) -> _Open:
+    def _opened(self, spec: QueueSpec, positions: Positions) -> _Open:
         kafka = self._world.kafka
         identify = kafka.ensure if spec.brokers == self._own_brokers else kafka.topic_ids
         topic_id = identify(spec.brokers, [spec.topic])[spec.topic]
-        start = start_of(spec.name, topic_id, positions, named_starts)
+        start = start_of(spec.name, topic_id, positions, self._named_starts)
         log.info("order queue", queue=spec.name, topic_id=topic_id, start=start)
-        return _Open(spec, topic_id, kafka.reader(spec.brokers, spec.topic, start))
+        return _Open(spec, topic_id, kafka.reader(spec.brokers, spec.topic, start), positions)

@@ -62,7 +62,8 @@ def detach(arguments: Sequence[str], layout: Layout, say: Callable[[str], None])
     """
     log = layout.log("up")
     log.parent.mkdir(parents=True, exist_ok=True)
-    begin = log.stat().st_size if log.exists() else 0
+    log.touch(mode=0o600)  # it shows the addresses, and with them the database's password
+    begin = log.stat().st_size
     with log.open("ab") as out:
         child = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "twilight", "up", *arguments],

@@ -53,7 +53,7 @@ def chosen(names: str | None) -> dict[str, Measure]:
 def measured(measures: dict[str, Measure], runs: int) -> Iterator[Row]:
     """Yield one row after the other."""
     for name, measure in measures.items():
-        print(f"measuring {name}", file=sys.stderr)
+        sys.stderr.write(f"measuring {name}\n")
         yield measure(shared_folder(), runs)
 
 
@@ -74,7 +74,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = list(measured(chosen(arguments.id), arguments.runs))
     if arguments.json:
-        print(json.dumps(rows))
+        sys.stdout.write(json.dumps(rows) + "\n")
     else:
         Console().print(shown(rows))
 

@@ -21,7 +21,8 @@ def main(brokers: str, source: str, target: str, batch_max: str, recorded: str) 
     producer = TransactionalProducer(brokers, f"relay-{target}")
     producer.init()
     with LogReader(brokers, source, start=0) as reader:
-        print(READY, flush=True)
+        sys.stdout.write(READY + "\n")
+        sys.stdout.flush()
         done = 0
         while done < len(by_command):
             records = reader.read(int(batch_max), 0.0)

@@ -22,6 +22,7 @@ from tests.bench._servers import fresh, kafka
 from tests.bench._timing import in_turns, row
 from tests.core.processes import TOKEN, TickServer, running, until
 from tests.core.traffic import create, execute, whole_log
+
 from twilight.bus import LogReader, Producer, Record, TopicSpec, ensure
 
 OPENS = 4_000

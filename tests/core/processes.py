@@ -90,7 +90,7 @@ class CoreProcess:
                 stdout=output,
                 stderr=output,
             )
-        self.ports = until(lambda: self._listening(begin), "the core listens", 30)
+        self.ports = until(lambda: self._listening(begin), "the core listens", 60)
 
     def _listening(self, begin: int) -> dict[str, int] | None:
         assert self.process is not None
@@ -120,10 +120,10 @@ class CoreProcess:
             found = {}
         return found
 
-    def until_role(self, role: str, timeout_s: float = 30) -> None:
+    def until_role(self, role: str, timeout_s: float = 60) -> None:
         until(lambda: self.readiness().get("role") == role, f"the core is {role}", timeout_s)
 
-    def until_serving(self, timeout_s: float = 30) -> None:
+    def until_serving(self, timeout_s: float = 60) -> None:
         """Return when the core leads and reads its order queues."""
 
         def serves() -> bool:

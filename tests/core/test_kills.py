@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,7 +75,9 @@ def assert_nothing_lost_and_nothing_doubled(core: CoreProcess, environment: dict
     assert_each_command_was_answered_once(sent, log, environment["RPC_CLIENT_REQUEST"])
 
 
-def test_twenty_kills_under_load_lose_nothing_and_double_nothing(environment: dict[str, str], tmp_path: Path) -> None:
+def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
+    environment: dict[str, str], tmp_path: Path, tell: Callable[[str], None]
+) -> None:
     moments = random.Random(7)
     environment["SNAPSHOT_INTERVAL_S"] = "3"
     with running(environment, tmp_path / "core.log") as core:
@@ -88,6 +90,7 @@ def test_twenty_kills_under_load_lose_nothing_and_double_nothing(environment: di
             core.until_serving()
             time.sleep(1)
         assert_nothing_lost_and_nothing_doubled(core, environment)
+    tell(f"kills of the core survived: {KILLS} of {KILLS}")
 
 
 def test_a_standby_takes_over_within_ten_seconds_of_the_active_cores_death(

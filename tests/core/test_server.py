@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.core.processes import CoreProcess, TickServer, running, until
 from tests.core.traffic import answers, create, whole_log
+
 from twilight.bus import Producer, TopicSpec, ensure
 from twilight.core.replay import LogSettings, from_kafka, replay
 
@@ -51,8 +51,9 @@ def request_id(number: int) -> str:
     return f"REQID{number:064X}"
 
 
+@pytest.mark.usefixtures("core")
 def test_a_signed_ticks_text_stands_in_the_log_and_a_command_after_it_is_filled(
-    core: CoreProcess, send: Sender, environment: dict[str, str], ticks: TickServer
+    send: Sender, environment: dict[str, str], ticks: TickServer
 ) -> None:
     assert send(create("a", request_id(1)))["order_status"] == "FILLED"
     log = whole_log(environment["BROKER"], environment["CORE_EVENT_LOG"])
@@ -76,9 +77,7 @@ def test_a_stop_signal_ends_the_core_cleanly_and_its_snapshot_gives_the_same_sta
     assert '"event":"snapshot loaded"' in (tmp_path / "core.log").read_text()
 
 
-def test_a_damaged_snapshot_is_left_aside_for_the_log(
-    core: CoreProcess, send: Sender, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_damaged_snapshot_is_left_aside_for_the_log(core: CoreProcess, send: Sender, tmp_path: Path) -> None:
     send(create("a", request_id(1)))
     core.stop()
     (snapshot,) = (tmp_path / "core-a" / "core").glob("snapshot-*")
@@ -101,8 +100,9 @@ def test_a_feed_that_falls_silent_stops_trading_and_says_so(core: CoreProcess, s
     assert send(create("c", request_id(3)))["order_status"] == "FILLED"
 
 
+@pytest.mark.usefixtures("core")
 def test_what_is_no_command_goes_to_the_failed_topic_in_the_same_transaction(
-    core: CoreProcess, send: Sender, environment: dict[str, str]
+    send: Sender, environment: dict[str, str]
 ) -> None:
     assert send(b"hello")["order_status"] == "SerializationError"
     (kept,) = whole_log(environment["BROKER"], environment["RPC_CLIENT_FAILED_REQUEST"])

@@ -7,15 +7,17 @@ batch may leave the process before the batch is in the log (decisions C2).
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import overload
 
 import msgspec
 
 from twilight.bus import Outgoing
 from twilight.core.arrivals import Arrival
-from twilight.domain.engine import Engine, decisions
+from twilight.domain.charging import Charged
+from twilight.domain.engine import Engine, apply_decision, decisions
 from twilight.domain.errors import DomainError
-from twilight.domain.events import Event, TxHash
-from twilight.domain.evolve import evolve
+from twilight.domain.events import Event, TraderOrderFundingUpdate, TxHash
 from twilight.domain.inputs import CommandInput, Conditions, Input, NotACommand
 from twilight.domain.orders import OrderStatus, TxHashData
 from twilight.ops.logs import get
@@ -39,21 +41,83 @@ class Topics:
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction will hold, and the events that are in it."""
+    """What one transaction will hold, and the events that are in it.
 
-    records: list[Outgoing] = field(default_factory=list)
+    The records stand in parts: plain lists, and those of a charged hour, which are made while they are written.
+    """
+
+    parts: list[Sequence[Outgoing]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    charged: int = 0
+    count: int = 0
+    last_event: int = -1
+    """The place of the last record that is an event."""
     value_bytes: int = 0
     commands: int = 0
 
+    @property
+    def records(self) -> list[Outgoing]:
+        """All records."""
+        return list(chain.from_iterable(self.parts))
+
+    def add(self, step: Sequence[Event], records: list[Outgoing]) -> None:
+        """Append the records of one decision."""
+        self._append(records)
+        self.events += step
+        self.value_bytes += sum(len(value) for _, _, value in records)
+        self.last_event = self.count - 1
+
+    def add_charged(self, hour: Charged, topic: str) -> None:
+        """Append a stretch of a charged hour."""
+        self.parts.append(_Charges(hour, topic))
+        self.charged += len(hour)
+        self.count += len(hour)
+        self.last_event = self.count - 1
+
+    def add_beside(self, record: Outgoing) -> None:
+        """Append a record that is no event."""
+        self._append([record])
+
     def kinds(self) -> Counter[str]:
         """Count the events by kind."""
-        return Counter(event.kind for event in self.events)
+        counted = Counter(event.kind for event in self.events)
+        return counted + Counter({TraderOrderFundingUpdate.kind: self.charged})
 
     def refusals(self) -> Counter[str]:
         """Count the requests that were refused, by the gate's code or by status."""
         answers = (event.data for event in self.events if isinstance(event, TxHash))
         return Counter(_reason(data) for data in answers if data.status in REFUSALS)
+
+    def _append(self, records: list[Outgoing]) -> None:
+        if self.parts and isinstance(self.parts[-1], list):
+            self.parts[-1] += records
+        else:
+            self.parts.append(records)
+        self.count += len(records)
+
+
+class _Charges(Sequence[Outgoing]):
+    """The records of a charged hour, each made when it is read: a million would not fit beside each other."""
+
+    def __init__(self, hour: Charged, topic: str) -> None:
+        self._hour = hour
+        self._topic = topic
+
+    def __len__(self) -> int:
+        return len(self._hour)
+
+    def __iter__(self) -> Iterator[Outgoing]:
+        return ((self._topic, *encode(event)) for event in self._hour)
+
+    @overload
+    def __getitem__(self, index: int) -> Outgoing: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Outgoing]: ...
+    def __getitem__(self, index: int | slice) -> Outgoing | list[Outgoing]:
+        """Return one record, or those of a slice."""
+        if isinstance(index, slice):
+            return [(self._topic, *encode(event)) for event in self._hour[index]]
+        return self._topic, *encode(self._hour[index])
 
 
 class Exchange:
@@ -69,64 +133,62 @@ class Exchange:
         """The topic of the event log."""
         return self._topics.events
 
-    def take(self, given: Input, conditions: Conditions) -> list[Event]:
+    def take(self, given: Input, conditions: Conditions) -> None:
         """Decide one input and add its events to the batch; raises what the domain refuses an administrator."""
-        events: list[Event] = []
         try:
-            self._decide(given, conditions, events)
+            self._decide(given, conditions)
         except DecisionFailed as failure:
             if isinstance(failure.__cause__, DomainError):
                 raise failure.__cause__ from None
             raise
-        return events
 
-    def take_arrival(self, arrival: Arrival, conditions: Conditions) -> list[Event]:
+    def take_arrival(self, arrival: Arrival, conditions: Conditions) -> None:
         """Decide what stood on an order queue; whatever it is, it is answered and the queue goes on."""
-        events: list[Event] = []
+        before = self.batch.count
         self.batch.commands += 1
         try:
-            self._decide(arrival.given, conditions, events)
+            self._decide(arrival.given, conditions)
         except DecisionFailed as failure:
             log.exception("a command could not be decided", position=arrival.given.position)
-            if not events:
-                self._decide(_undecided(arrival.given, failure), conditions, events)
+            if self.batch.count == before:
+                self._decide(_undecided(arrival.given, failure), conditions)
             self._keep_bytes(arrival, conditions)
         else:
-            if events and not arrival.is_command:
+            if self.batch.count != before and not arrival.is_command:
                 self._keep_bytes(arrival, conditions)
-        return events
 
     def end_batch(self) -> Batch:
         """Return the finished batch and begin the next one."""
         finished, self.batch = self.batch, Batch()
         return finished
 
-    def _decide(self, given: Input, conditions: Conditions, events: list[Event]) -> None:
+    def _decide(self, given: Input, conditions: Conditions) -> None:
         """Encode before applying: what cannot be written must not have happened."""
         state, batch = self.engine.state, self.batch
         steps = decisions(state, given, conditions, self.engine.context)
         while (decided := self._encoded(steps)) is not None:
             step, records = decided
-            for event in step:
-                evolve(state, event)
-            batch.events += step
-            batch.records += records
-            batch.value_bytes += sum(len(value) for _, _, value in records)
-            events += step
+            apply_decision(state, step)
+            if isinstance(step, Charged):
+                batch.add_charged(step, self._topics.events)
+            else:
+                batch.add(step, records)
 
     def _encoded(self, steps: Iterator[Sequence[Event]]) -> tuple[Sequence[Event], list[Outgoing]] | None:
         """Return the next decision and its records, None after the last one."""
         topic = self._topics.events
         try:
             step = next(steps, None)
-            return None if step is None else (step, [(topic, *encode(event)) for event in step])
+            if step is None:
+                return None
+            return step, [] if isinstance(step, Charged) else [(topic, *encode(event)) for event in step]
         except _FAULTS as cause:
             raise DecisionFailed(f"{type(cause).__name__}: {cause}") from cause
 
     def _keep_bytes(self, arrival: Arrival, conditions: Conditions) -> None:
         """Write the bytes as the order gateways write what they refuse: a JSON string of hex (wire 7.1)."""
         key = f"CoreCommandfailed-{conditions.now_us}".encode()
-        self.batch.records.append((self._topics.failed, key, msgspec.json.encode(arrival.value.hex())))
+        self.batch.add_beside((self._topics.failed, key, msgspec.json.encode(arrival.value.hex())))
 
 
 _BY_RISK = OrderStatus.REJECTED_BY_RISK_ENGINE

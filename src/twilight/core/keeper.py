@@ -33,11 +33,13 @@ class Keeper:
         self._next_snapshot_s = now_s + interval_s
         self._hashed_offset = -2
 
+    def due(self) -> bool:
+        """Return whether it is time to look; the caller then waits until the log has what the state has."""
+        return self._clock.mono_s() >= self._next_look_s
+
     def look(self, state: State, cycle: Cycle, feed: Feed, offset: int) -> None:
         """Show how the core stands, and take a snapshot when it is time."""
         now_s = self._clock.mono_s()
-        if now_s < self._next_look_s:
-            return
         self._next_look_s = now_s + LOOK_S
         self._show(state, cycle, feed, offset)
         if now_s >= self._next_hash_s and offset != self._hashed_offset:

@@ -1,10 +1,8 @@
 """What the leading core does, over and over: take what arrived, decide it, write it down, tell it."""
 
-import time
 from collections import deque
-from collections.abc import Callable
 
-from twilight.core import admin, metrics
+from twilight.core import admin
 from twilight.core.admin import AdminFault
 from twilight.core.admin_server import Waiting
 from twilight.core.arrivals import Arrival
@@ -13,15 +11,13 @@ from twilight.core.cycle import Cycle
 from twilight.core.exchange import Exchange
 from twilight.core.feed import AcceptedTick
 from twilight.core.order_queues import OrderQueues
-from twilight.core.ports import Writer
+from twilight.core.publisher import Answer, Publication, Publisher
 from twilight.domain.errors import InvalidParams, NotSupported
 from twilight.domain.inputs import Admin, Conditions, SetMarketHaltCall
 
 WAITING_MAX = 50_000
 BATCH_BYTES_MAX = 8 * 2**20
 IDLE_S = 0.001
-
-Answer = Callable[[], None]
 
 
 class Loop:
@@ -34,7 +30,7 @@ class Loop:
         queues: OrderQueues,
         ticks: deque[AcceptedTick],
         requests: deque[Waiting],
-        writer: Writer,
+        publisher: Publisher,
         clock: Clock,
         batch_commands_max: int,
     ) -> None:
@@ -43,12 +39,16 @@ class Loop:
         self._queues = queues
         self._ticks = ticks
         self._requests = requests
-        self._writer = writer
+        self._publisher = publisher
         self._clock = clock
         self._batch_commands_max = batch_commands_max
         self._answers: list[Answer] = []
         self.exit_asked = False
-        self.offset = -1
+
+    @property
+    def offset(self) -> int:
+        """The offset of the last event that is in the log; after `settle` it is the state's."""
+        return self._publisher.offset
 
     def turn(self) -> bool:
         """Take, decide, publish and answer what waits now; return whether there was anything."""
@@ -71,32 +71,20 @@ class Loop:
         self._clock.sleep(IDLE_S)
 
     def publish(self) -> None:
-        """Write the batch as one transaction, then give the answers that waited for it."""
-        batch = self._exchange.end_batch()
-        if batch.records:
-            begun = time.perf_counter()
-            offsets = self._writer.publish(batch.records)
-            self.offset = max(self.offset, self._last_event(batch.records, offsets))
-            metrics.note_batch(batch, time.perf_counter() - begun, self.offset)
-        answers, self._answers = self._answers, []
-        for answer in answers:
-            answer()
+        """Hand over the batch; the answers that wait for it are given when it is in the log."""
+        batch, answers = self._exchange.end_batch(), self._answers
+        if batch.count or answers:
+            self._answers = []
+            self._publisher.submit(Publication(batch, answers))
+
+    def settle(self) -> None:
+        """Return when everything that was decided is in the log."""
+        self._publisher.settle()
 
     def _publish_when_full(self) -> None:
         batch = self._exchange.batch
         if batch.commands >= self._batch_commands_max or batch.value_bytes >= BATCH_BYTES_MAX:
             self.publish()
-
-    def _last_event(self, records: list[tuple[str, bytes | None, bytes]], offsets: list[int]) -> int:
-        events = self._exchange.events_topic
-        return next(
-            (
-                offset
-                for record, offset in zip(reversed(records), reversed(offsets), strict=True)
-                if record[0] == events
-            ),
-            -1,
-        )
 
     def _take_admin(self, wall_ns: int, mono_ms: int) -> bool:
         waiting = [self._requests.popleft() for _ in range(len(self._requests))]

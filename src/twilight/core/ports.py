@@ -13,6 +13,7 @@ from twilight.bus import LogReader, Outgoing, Record, TopicSpec, TransactionalPr
 from twilight.bus.topics import topic_ids
 from twilight.core.ids import Uuids
 from twilight.core.leader import Leadership
+from twilight.core.publisher import BackgroundPublisher, DirectPublisher, Publisher
 
 
 class Reader(Protocol):
@@ -106,11 +107,13 @@ class World:
     in_background: Callable[[str, Callable[[], None]], None]
     """Runs the second beside everything else, under the name that is the first."""
     new_uuid: Callable[[], str]
+    publisher: Callable[[Writer, int], Publisher] = DirectPublisher
+    """Makes what writes batches down with a writer, after the event at the offset."""
 
 
 def real_world() -> World:
     """Return the world of a process."""
-    return World(RealKafka(), _in_thread, Uuids())
+    return World(RealKafka(), _in_thread, Uuids(), BackgroundPublisher)
 
 
 def _in_thread(name: str, work: Callable[[], None]) -> None:

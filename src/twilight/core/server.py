@@ -166,11 +166,10 @@ class Core:
             queues,
             around.ticks,
             around.requests,
-            writer,
+            around.world.publisher(writer, follower.offset),
             around.clock,
             settings.batch_commands_max,
         )
-        loop.offset = follower.offset
         keeper = Keeper(around.health, around.files, log_id, settings.snapshot_interval_s, around.clock)
         if self._engine.state.pool.log_sequence == 0:
             exchange.take(
@@ -194,7 +193,10 @@ class Core:
                 raise Fenced("this core does not lead any more")
             if not loop.turn():
                 loop.idle()
-            keeper.look(self._engine.state, cycle, feed, loop.offset)
+            if keeper.due():
+                loop.settle()
+                keeper.look(self._engine.state, cycle, feed, loop.offset)
+        loop.settle()
         keeper.save(self._engine.state, loop.offset)
 
     def _until_available(self, action: Callable[[], T]) -> T:

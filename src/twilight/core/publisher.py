@@ -1,0 +1,162 @@
+"""Writing batches down, and telling what waited for it (decisions C2).
+
+Beside the loop: while one transaction commits, the loop already decides the next batch. Nothing is told before it is
+in the log, and the first transaction that fails ends everything: whatever was decided after it never happened.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Protocol, overload
+
+from twilight.bus import Outgoing
+from twilight.core import metrics
+from twilight.core.exchange import Batch
+
+if TYPE_CHECKING:
+    from twilight.core.ports import Writer  # the ports know publishers
+
+Answer = Callable[[], None]
+IN_FLIGHT_MAX = 4
+"""Batches that may wait for the one before; then the loop waits, so memory and latency stay bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A batch on its way into the log, and what is told when it has arrived."""
+
+    batch: Batch
+    answers: Sequence[Answer]
+
+
+class Publisher(Protocol):
+    """Takes publications in their order."""
+
+    offset: int
+
+    def submit(self, publication: Publication) -> None:
+        """Take the next publication; raises what went wrong with an earlier one."""
+
+    def settle(self) -> None:
+        """Return when everything that was submitted is in the log; raises what went wrong."""
+
+
+class DirectPublisher:
+    """Writes each batch before anything else happens."""
+
+    def __init__(self, writer: "Writer", offset: int) -> None:
+        self._writer = writer
+        self.offset = offset
+
+    def submit(self, publication: Publication) -> None:
+        """Write the batch and tell what waited for it."""
+        self.offset = write_down([publication], self._writer, self.offset)
+
+    def settle(self) -> None:
+        """Return: nothing is ever on its way."""
+
+
+class BackgroundPublisher:
+    """Writes in a thread of its own; what waits there becomes one transaction."""
+
+    def __init__(self, writer: "Writer", offset: int) -> None:
+        self._writer = writer
+        self.offset = offset
+        self._change = threading.Condition()
+        self._waiting: deque[Publication] = deque()
+        self._writing = False
+        self._fault: BaseException | None = None
+        threading.Thread(target=self._work, name="publisher", daemon=True).start()
+
+    def submit(self, publication: Publication) -> None:
+        """Queue the publication; waits while too many are on their way."""
+        with self._change:
+            self._change.wait_for(lambda: self._fault or len(self._waiting) < IN_FLIGHT_MAX)
+            self._raise_fault()
+            self._waiting.append(publication)
+            self._change.notify_all()
+
+    def settle(self) -> None:
+        """Wait until everything that was submitted is in the log."""
+        with self._change:
+            self._change.wait_for(lambda: self._fault or not (self._waiting or self._writing))
+            self._raise_fault()
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+
+    def _work(self) -> None:
+        try:
+            while True:
+                publications = self._take()
+                self.offset = write_down(publications, self._writer, self.offset)
+                self._done()
+        except BaseException as fault:  # noqa: BLE001 - raised again in the loop
+            with self._change:
+                self._fault = fault
+                self._change.notify_all()
+
+    def _take(self) -> list[Publication]:
+        with self._change:
+            self._change.wait_for(lambda: self._waiting)
+            taken = list(self._waiting)
+            self._waiting.clear()
+            self._writing = True
+            self._change.notify_all()
+            return taken
+
+    def _done(self) -> None:
+        with self._change:
+            self._writing = False
+            self._change.notify_all()
+
+
+def write_down(publications: Sequence[Publication], writer: "Writer", offset: int) -> int:
+    """Write the batches as one transaction, tell what waited for them, and return the offset of the last event."""
+    batches = [publication.batch for publication in publications if publication.batch.count]
+    if batches:
+        begun = time.perf_counter()
+        offsets = writer.publish(_Records([part for batch in batches for part in batch.parts]))
+        offset = max(offset, _last_event(batches, offsets))
+        seconds = time.perf_counter() - begun
+        for batch in batches:
+            metrics.note_batch(batch, seconds, offset)
+    for answer in chain.from_iterable(publication.answers for publication in publications):
+        answer()
+    return offset
+
+
+def _last_event(batches: Sequence[Batch], offsets: Sequence[int]) -> int:
+    """Return the offset of the newest event, -1 if all records stand beside the log."""
+    newest, first = -1, 0
+    for batch in batches:
+        if batch.last_event >= 0:
+            newest = offsets[first + batch.last_event]
+        first += batch.count
+    return newest
+
+
+class _Records(Sequence[Outgoing]):
+    """The records of several batches, one after the other."""
+
+    def __init__(self, parts: Sequence[Sequence[Outgoing]]) -> None:
+        self._parts = parts
+        self._count = sum(map(len, parts))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Outgoing]:
+        return chain.from_iterable(self._parts)
+
+    @overload
+    def __getitem__(self, index: int) -> Outgoing: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Outgoing]: ...
+    def __getitem__(self, index: int | slice) -> Outgoing | list[Outgoing]:
+        """Return one record, or those of a slice; whoever publishes goes through them in their order."""
+        return list(self)[index]

@@ -21,11 +21,10 @@ KINDS = {
     "silence": ({}, {"STALE", "DOWN"}),
     "delay": ({"delay_ms": 20_000}, {"STALE", "DOWN"}),
     "garble": ({}, {"STALE", "DOWN"}),
-    "flood": ({}, {"OK", "DOWN", "STALE"}),
     "offset": ({"bps": 400}, {"OUTLIER", "QUARANTINED"}),
     "cross": ({}, {"BAD_QUOTE"}),
 }
-QUICK = {"FEEDER_QUOTE_STALE_MS": "900", "FEEDER_LINK_STALE_MS": "900", "FEEDER_BITFINEX_QUOTE_STALE_MS": "1500"}
+QUICK = {"FEEDER_QUOTE_STALE_MS": "1500", "FEEDER_LINK_STALE_MS": "1500", "FEEDER_BITFINEX_QUOTE_STALE_MS": "2500"}
 
 
 def test_a_feed_that_flows_but_falls_twenty_seconds_behind_is_stale(desk: Desk) -> None:

@@ -64,6 +64,7 @@ class Life:
     core: Core
     stop: StopWish
     around: Surroundings
+    is_buried: bool = False
 
 
 @dataclass
@@ -95,8 +96,13 @@ class CoreHost:
         return self.life.process if self.life is not None and self.life.process.alive else None
 
     @property
+    def role(self) -> object:
+        """What the core says of itself; None while there is none."""
+        return self.life.around.health.extra.get("role") if self.life and self.life.process.alive else None
+
+    @property
     def leads(self) -> bool:
-        return self.life is not None and self.life.around.health.extra.get("role") == "leader"
+        return self.role == "leader"
 
     @property
     def state(self) -> State:
@@ -112,6 +118,7 @@ class CoreHost:
         stop = StopWish(process)
         around = self._surroundings(process, stop)
         self.life = life = Life(process, Core(around), stop, around)
+        process.on_death = lambda: self._bury(life)
         self.time.spawn(lambda: self._live(life))
 
     def hear(self, frame: str) -> None:
@@ -140,6 +147,9 @@ class CoreHost:
 
     def _bury(self, life: Life) -> None:
         life.process.alive = False
+        if life.is_buried:
+            return
+        life.is_buried = True
         for fault in life.process.faults:
             self.on_fault(f"{self.name}: {fault}")
         if not life.stop.asked:

@@ -25,6 +25,7 @@ class Process:
     random: Random
     name: str = ""
     alive: bool = True
+    on_death: Callable[[], None] = lambda: None
     fenced: bool = False
     crash_after: int | None = None
     """How many meetings with the world are left until it dies."""
@@ -58,8 +59,9 @@ class Process:
             raise Killed
 
     def kill(self) -> None:
-        """End it at once; its threads notice when they wake."""
+        """End it at once; its threads notice when they wake, which may be long after."""
         self.alive = False
+        self.on_death()
 
     @property
     def is_stopped(self) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 from tests.simulation.clients import Clients
-from tests.simulation.cluster import Cluster, Fate, Topic
+from tests.simulation.cluster import SLOW_MARKER_DELAY_S, Cluster, Fate, Topic
 from tests.simulation.connections import Odds
 from tests.simulation.cores import CoreHost, Records
 from tests.simulation.election import Election
@@ -115,7 +115,7 @@ class Run:
         """Wait until a core leads, another follows it to the end, and every command is answered."""
         for _ in range(CALM_TIMES_MAX):
             self.time.run(CALM_S)
-            if self._all_is_answered() and sum(host.leads for host in self.hosts) == 1:
+            if self._all_is_answered() and {host.role for host in self.hosts} == {"leader", "standby"}:
                 self.time.run(CALM_S)
                 return
         self.faults.append(f"not calm after {CALM_S * CALM_TIMES_MAX} s: {[h.life and h.life.around.health.as_dict() for h in self.hosts]}")
@@ -131,9 +131,9 @@ class Run:
     def _check_live_states(self) -> None:
         """The leader holds what the log says, and the standby holds the same."""
         self.market.silent = True
-        self.time.run(2.0)
+        self.time.run(4 * SLOW_MARKER_DELAY_S[1])
         end = self.newest_event_offset()
-        self.records.shown += [(state_hash(host.state), end) for host in self.hosts if host.process]
+        self.records.shown += [(state_hash(host.state), end) for host in self.hosts]
 
     def _stop(self) -> None:
         for host in self.hosts:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from twilight.bus import Aborted, Fenced, LogReader, Producer, Record, TopicSpec, TransactionalProducer, ensure
+from twilight.bus.producer import MESSAGE_BYTES_MAX
 from twilight.bus.topics import cleanup_policy
 from twilight.ops.errors import Corrupt, Unavailable
 
@@ -114,3 +115,8 @@ def test_a_cluster_that_is_away_is_unavailable_not_an_endless_wait() -> None:
         producer.flush(5)
     with pytest.raises(Unavailable):
         TransactionalProducer(NOWHERE, "nobody").init(0.5)
+
+
+def test_a_record_that_the_client_refuses_is_unavailable_not_a_foreign_error() -> None:
+    with pytest.raises(Unavailable, match="does not take a record"):
+        Producer("127.0.0.1:1").send("any", None, bytes(MESSAGE_BYTES_MAX + 1))

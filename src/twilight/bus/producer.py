@@ -45,12 +45,14 @@ class Producer:
         """Hand a record over; it is in the log when a later `flush` returns.
 
         Raises:
-            Unavailable: the queue to the broker is full.
+            Unavailable: the queue to the broker is full, or the client refuses the record: no such topic, too large.
         """
         try:
             self._kafka.produce(topic, value, key, on_delivery=self._delivered)
         except BufferError as error:
             raise Unavailable("Kafka is behind: the queue to the broker is full") from error
+        except KafkaException as error:
+            raise Unavailable(f"Kafka does not take a record: {error}") from error
         self._kafka.poll(0)
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:

@@ -141,6 +141,11 @@ def test_what_never_ran_is_not_stopped_and_has_no_status(tmp_path: Path) -> None
     assert "nothing was ever started here" in shown.stderr
 
 
+def test_a_data_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    Exchange(tmp_path / "fresh").run("status")
+    assert (tmp_path / "fresh").stat().st_mode & 0o077 == 0
+
+
 def test_the_log_of_an_unknown_part_is_refused_with_the_parts_that_there_are(tmp_path: Path) -> None:
     Layout(tmp_path).log("core").parent.mkdir()
     Layout(tmp_path).log("core").write_text("one\ntwo\nthree\n")

@@ -80,10 +80,10 @@ def logs(
 
 
 def _settings(data: Path | None) -> UpSettings:
-    """Return the settings with an absolute data folder, which is made if there is none."""
+    """Return the settings with an absolute data folder, which is made, for its owner alone, if there is none."""
     settings = load(UpSettings)
     folder = (data or settings.data_dir).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return settings.model_copy(update={"data_dir": folder})
 
 

@@ -19,6 +19,7 @@ from twilight.local import artifacts
 from twilight.local.servers import Kafka, Postgres, QuestDB, free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+TOLD = pytest.StashKey[list[str]]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,18 @@ def running_servers() -> dict[str, str]:
 
 def quiet(_what: str, _count: int, _total: int) -> None:
     """Fetch without showing progress."""
+
+
+@pytest.fixture
+def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Return what puts a figure into the summary of the run, as in "index vectors: 120 of 120"."""
+    return pytestconfig.stash.setdefault(TOLD, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the tests told."""
+    for line in terminalreporter.config.stash.get(TOLD, []):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,16 +21,20 @@ def run(path: Path) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_every_published_fixture_agrees_as_its_manifest_says(shared_dir: Path) -> None:
+def test_every_published_fixture_agrees_as_its_manifest_says(shared_dir: Path, tell: Callable[[str], None]) -> None:
     folder = shared_dir / "spec" / "examples"
     report = check(folder)
     assert report.mismatches == []
     assert sum(1 for _ in fixtures(folder)) == report.counts.total() == len(list(folder.glob("*.json"))) - 1
+    tell(f"wire fixtures: {report.counts.total()} of {report.counts.total()}")
 
 
-def test_all_records_of_the_reference_log_come_back_as_the_same_bytes(shared_dir: Path) -> None:
+def test_all_records_of_the_reference_log_come_back_as_the_same_bytes(
+    shared_dir: Path, tell: Callable[[str], None]
+) -> None:
     report = check(shared_dir / "data" / "reference-log" / "CoreEventLogTopic.jsonl.gz")
     assert (report.mismatches, report.counts.total()) == ([], 7912)
+    tell(f"recorded events: {report.counts.total()} of {report.counts.total()}")
 
 
 def test_of_the_recorded_requests_only_the_deliberately_wrong_ones_disagree(shared_dir: Path) -> None:

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,13 @@ def specified(shared_dir: Path) -> Mapping[str, object]:
     return decoded
 
 
-def test_all_vectors_of_the_specification_are_exact(specified: Mapping[str, object]) -> None:
+def test_all_vectors_of_the_specification_are_exact(
+    specified: Mapping[str, object], tell: Callable[[str], None]
+) -> None:
     results = list(vectors.run(specified))
     assert [result for result in results if result.differences] == []
-    print(f"index vectors: {len(results)} of {len(results)}")  # noqa: T201 - the count is shown by `make test`
     assert len(results) == 120
+    tell(f"index vectors: {len(results)} of {len(results)}")
 
 
 def test_a_wrong_expectation_is_named_with_both_values() -> None:

@@ -48,9 +48,7 @@ class Market:
     """Quotes that a test changes, and an index that ticks over them every 250 ms."""
 
     params: IndexParams = field(default_factory=IndexParams)
-    quotes: dict[str, Quote | None] = field(
-        default_factory=lambda: {name: base_quote(name) for name in BASE_CENTS}
-    )
+    quotes: dict[str, Quote | None] = field(default_factory=lambda: {name: base_quote(name) for name in BASE_CENTS})
     rates: list[ConversionQuote] = field(default_factory=lambda: [base_rate(name) for name in RATES_E8])
     state: IndexState = START
     t_ms: int = 0

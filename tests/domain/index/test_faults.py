@@ -86,18 +86,14 @@ def test_a_slowly_drifting_venue_is_clamped_then_an_outlier_then_quarantined(mar
 def test_a_frozen_quote_or_link_is_stale_after_five_seconds(
     market: Market, quote_age_ms: int, link_age_ms: int, state: str
 ) -> None:
-    market.quotes["coinbase"] = base_quote("coinbase")._replace(
-        quote_age_ms=quote_age_ms, link_age_ms=link_age_ms
-    )
+    market.quotes["coinbase"] = base_quote("coinbase")._replace(quote_age_ms=quote_age_ms, link_age_ms=link_age_ms)
     assert state_of(market.tick(), "coinbase") == {state}
 
 
 @pytest.mark.parametrize(
     ("bid", "ask"), [(6_182_300, 6_182_200), (6_182_200, 6_182_200), (0, 0), (0, 6_182_200), (-5, 6_182_200)]
 )
-def test_crossed_locked_zero_and_negative_quotes_are_never_a_price(
-    market: Market, bid: int, ask: int
-) -> None:
+def test_crossed_locked_zero_and_negative_quotes_are_never_a_price(market: Market, bid: int, ask: int) -> None:
     market.quotes["okx"] = Quote("USDT", bid * 10**6, ask * 10**6, 0, 0)
     outcome = market.tick()
     assert state_of(outcome, "okx") == {"BAD_QUOTE"}
@@ -159,9 +155,7 @@ def test_three_sources_left_are_degraded(market: Market) -> None:
 
 
 @pytest.mark.parametrize("gone", [tuple(set(BASE_CENTS) - {"coinbase", "kraken"}), USD_VENUES])
-def test_two_left_or_only_usdt_left_hold_then_halt_then_recover(
-    market: Market, gone: tuple[str, ...]
-) -> None:
+def test_two_left_or_only_usdt_left_hold_then_halt_then_recover(market: Market, gone: tuple[str, ...]) -> None:
     market.drop(*gone)
     assert (market.tick().status, dollars(market.tick())) == ("HOLD", 61822.57)
     assert market.run(29_500).status == "HOLD"

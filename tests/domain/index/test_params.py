@@ -8,9 +8,7 @@ USD_SOURCES = [SourceParams(name) for name in ("a", "b", "c", "d")]
 RATES = {"USDT": ["a", "b"]}
 
 
-def refusal(
-    params: IndexParams, sources: list[SourceParams], rates: dict[str, list[str]] = RATES
-) -> list[str]:
+def refusal(params: IndexParams, sources: list[SourceParams], rates: dict[str, list[str]] = RATES) -> list[str]:
     with pytest.raises(IndexConfigError) as caught:
         checked(params, sources, rates)
     return str(caught.value).splitlines()
@@ -30,9 +28,7 @@ def test_too_few_sources_and_too_few_usd_sources_are_both_told() -> None:
 
 
 def test_two_sources_of_one_name_are_refused() -> None:
-    assert refusal(IndexParams(), [*USD_SOURCES, SourceParams("a")]) == [
-        "source names must differ, a stands 2 times"
-    ]
+    assert refusal(IndexParams(), [*USD_SOURCES, SourceParams("a")]) == ["source names must differ, a stands 2 times"]
 
 
 def test_a_source_without_enough_rate_sources_is_refused() -> None:

@@ -46,10 +46,7 @@ def test_the_order_of_the_venues_does_not_matter(quotes: dict[str, Quote | None]
 def test_scaling_all_prices_scales_the_result(prices: dict[str, int], factor: int) -> None:
     raw = raw_of({name: usd(price) for name, price in prices.items()})
     scaled = raw_of(
-        {
-            name: Quote("USD", (price - 10**6) * factor, (price + 10**6) * factor, 0, 0)
-            for name, price in prices.items()
-        }
+        {name: Quote("USD", (price - 10**6) * factor, (price + 10**6) * factor, 0, 0) for name, price in prices.items()}
     )
     assert raw is not None
     assert scaled is not None

@@ -37,9 +37,7 @@ def test_a_rate_moves_at_most_once_a_second(market: Market) -> None:
 
 
 @pytest.mark.parametrize(("age_ms", "flags"), [(30_000, ()), (30_001, ("CONV_UNAVAILABLE:USDT",))])
-def test_a_rate_source_counts_up_to_its_age_limit(
-    market: Market, age_ms: int, flags: tuple[str, ...]
-) -> None:
+def test_a_rate_source_counts_up_to_its_age_limit(market: Market, age_ms: int, flags: tuple[str, ...]) -> None:
     market.rates = [rate._replace(age_ms=age_ms) for rate in market.rates]
     assert market.tick().flags == flags
 
@@ -147,9 +145,7 @@ def test_leaving_the_fifty_bps_restarts_the_wait(market: Market) -> None:
 
 
 @pytest.mark.parametrize("interruption", ["inside", "down"])
-def test_an_outlier_streak_ends_when_the_source_is_inside_or_not_ok(
-    market: Market, interruption: str
-) -> None:
+def test_an_outlier_streak_ends_when_the_source_is_inside_or_not_ok(market: Market, interruption: str) -> None:
     market.move(300, "gemini")
     market.run(4_750)
     if interruption == "inside":

@@ -85,9 +85,7 @@ def test_parsing_never_raises_anything_else(text: str) -> None:
         assert parse_e8(text) >= 0
 
 
-@pytest.mark.parametrize(
-    ("value", "rounded"), [(0, 0), (499_999, 0), (500_000, 1_000_000), (1_499_999, 1_000_000)]
-)
+@pytest.mark.parametrize(("value", "rounded"), [(0, 0), (499_999, 0), (500_000, 1_000_000), (1_499_999, 1_000_000)])
 def test_cents_round_halves_up(value: int, rounded: int) -> None:
     assert cents(value) == rounded
 

@@ -71,11 +71,10 @@ class Archive:
 
     def restart(self) -> None:
         """Open a new writer on the same tables."""
-        self.connection.close()
+        self.close()
         self.connection = connect(self.url)
         self.writer = Writer(self.connection, CORE)
-        while not self.writer.try_lock():  # the server notices a closed connection a moment later
-            time.sleep(0.02)
+        assert self.writer.try_lock()
         self.reader = self.writer.open()
 
     def feed(self, records: Sequence[Record], size: int = 1_000) -> None:
@@ -109,5 +108,11 @@ class Archive:
         return [(offset, reason) for offset, reason in self.rows('SELECT "offset", reason FROM dead_letter ORDER BY 1')]
 
     def close(self) -> None:
-        """Let the database go."""
+        """Let the database go; the server notices a moment later."""
+        if self.connection.closed:
+            return
+        pid = self.connection.info.backend_pid
         self.connection.close()
+        with psycopg.connect(database_url(self.url, "postgres"), autocommit=True) as watching:
+            while watching.execute("SELECT FROM pg_stat_activity WHERE pid = %s", (pid,)).rowcount:
+                time.sleep(0.02)

@@ -5,22 +5,32 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import psycopg
 
 from twilight.archiver.postgres.connection import connect
 from twilight.archiver.postgres.migrate import migrate
+from twilight.archiver.questdb.client import QuestDBClient
+from twilight.archiver.questdb.confirming import Report, confirm
+from twilight.archiver.questdb.schema import Tables, newest_seq
 from twilight.archiver.questdb.sink import QuestDBSink
+from twilight.archiver.record import CORE
 from twilight.archiver.settings import ArchiverSettings
 from twilight.archiver.sink import Sink
+from twilight.archiver.upkeep.stored import next_offset
 from twilight.bus import LogReader, TopicSpec, ensure
 from twilight.bus.topics import cleanup_policy, topic_ids
 from twilight.ops import logs
-from twilight.ops.errors import SettingsError, Unavailable
+from twilight.ops.errors import SettingsError, TwilightError, Unavailable
 from twilight.ops.health import Health, serve_ops
 from twilight.ops.lifecycle import Stop
 from twilight.ops.settings import host_port
 
 HEALTH_EVERY_S = 0.5
 MS_PER_S = 1_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CONFIRMED_SPAN = timedelta(days=2)
 
 _log = logs.get(__name__)
 
@@ -62,6 +72,8 @@ async def _run(settings: ArchiverSettings, health: Health, stop: Stop, ended: th
     bodies: list[Callable[[threading.Event], None]] = [sink.run for sink in sinks]
     if settings.questdb_http_url:
         bodies.append(QuestDBSink(settings, health.check("questdb")).run)
+        if settings.confirm_every_s:
+            bodies.append(_confirm_for_ever(settings))
     with ThreadPoolExecutor(len(bodies), thread_name_prefix="sink") as pool:
         loop = asyncio.get_running_loop()
         threads = [loop.run_in_executor(pool, body, ended) for body in bodies]
@@ -82,13 +94,57 @@ def prepare(settings: ArchiverSettings) -> None:
         SettingsError: the event log is compacted, so history is being lost, and nobody said that this is meant.
         Unavailable: Kafka or PostgreSQL does not answer.
     """
-    with connect(settings.database_url) as connection:
-        migrate(connection)
+    migrate_database(settings)
     ensure(settings.broker, [TopicSpec(topic) for topic in settings.streams.values()])
     topic = settings.core_event_log
     if not settings.allow_compacted and cleanup_policy(settings.broker, topic) != "delete":
         remedy = "set its cleanup.policy to delete, or ALLOW_COMPACTED=true to archive what is left"
         raise SettingsError([f"{topic} is compacted: {remedy}"])
+
+
+def migrate_database(settings: ArchiverSettings) -> None:
+    """Bring the schema up to date.
+
+    Raises:
+        Unavailable: PostgreSQL does not answer.
+    """
+    with connect(settings.database_url) as connection:
+        migrate(connection)
+
+
+def end_offset_of(settings: ArchiverSettings) -> Callable[[str], int]:
+    """Return what asks for the end of a stream's log."""
+
+    def end_offset(stream: str) -> int:
+        with LogReader(settings.broker, settings.streams[stream], start=0, group="archiver-stats") as log:
+            return log.end_offset()
+
+    return end_offset
+
+
+def confirm_once(settings: ArchiverSettings, since: datetime = EPOCH) -> Report:
+    """Compare QuestDB with PostgreSQL below the sequence that both have passed, and mend QuestDB.
+
+    Raises:
+        Unavailable: a database does not answer.
+    """
+    client, tables = QuestDBClient(settings.questdb_http_url), Tables(settings.questdb_table_prefix)
+    with contextlib.closing(client), connect(settings.database_url, "confirmer") as connection:
+        until = min(next_offset(connection, CORE), newest_seq(client, tables) + 1)
+        return confirm(connection, client, tables, since, until)
+
+
+def _confirm_for_ever(settings: ArchiverSettings) -> Callable[[threading.Event], None]:
+    """Return the body of a thread that confirms the last two days, again and again."""
+
+    def body(ended: threading.Event) -> None:
+        while not ended.wait(settings.confirm_every_s):
+            try:
+                confirm_once(settings, datetime.now(UTC) - CONFIRMED_SPAN)
+            except (TwilightError, psycopg.Error) as error:
+                _log.warning("could not confirm", reason=str(error))
+
+    return body
 
 
 def _sink(settings: ArchiverSettings, stream: str, topic: str, health: Health) -> Sink:

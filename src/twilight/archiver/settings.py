@@ -1,6 +1,6 @@
 """Everything that an archiver is told by its environment (storage specification 3, 7, 9)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,9 @@ class ArchiverSettings(Settings):
     questdb_close_price: Literal["settlement", "entry"] = "settlement"
     """The price of a close on the seed's lines: that of the settlement, or, as the seed wrote it, of the entry."""
     questdb_table_prefix: str = Field(default="", pattern="^[a-z0-9_]*$")
+
+    confirm_every_s: Annotated[float, Field(ge=0)] = 3_600.0
+    """How often QuestDB is compared with PostgreSQL by the hour; 0 switches it off."""
 
     @property
     def streams(self) -> dict[str, str]:

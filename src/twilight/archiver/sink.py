@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 import psycopg
 
 from twilight.archiver import metrics
-from twilight.archiver.postgres.connection import blames_a_record, connect
+from twilight.archiver.postgres.connection import connect
+from twilight.archiver.postgres.isolating import write_isolating
 from twilight.archiver.postgres.writer import Writer
 from twilight.archiver.reading import Reader
 from twilight.archiver.record import Entry
@@ -23,8 +24,6 @@ from twilight.ops.health import Check
 STANDBY_POLL_S = 0.5
 MEASURE_EVERY_S = 1.0
 WAIT_FIRST_S, WAIT_MAX_S = 0.2, 30.0
-REFUSALS_MAX = 3
-UNSTORABLE = "UNSTORABLE"
 MS_PER_S = 1_000
 
 _log = logs.get(__name__)
@@ -123,28 +122,9 @@ class Sink:
     def _store_batch(self, writer: Writer, reader: Reader, records: Sequence[Record]) -> None:
         started = time.monotonic()
         entries = reader.entries(records)
-        rows = self._write(writer, entries, reader.newest_event_ns)
+        rows = write_isolating(writer, entries, reader.newest_event_ns)
         self._count(entries, rows, time.monotonic() - started)
         self.position = writer.position
-
-    def _write(self, writer: Writer, entries: list[Entry], newest_event_ns: int | None) -> int:
-        """Write a batch; when its content is refused, its halves; a single record that is refused is a dead letter."""
-        for _ in range(REFUSALS_MAX):
-            try:
-                return writer.write(entries, newest_event_ns)
-            except (psycopg.Error, ValueError, ArithmeticError) as error:
-                if not blames_a_record(error):
-                    raise
-                refusal: Exception = error
-                writer.reload()
-        if len(entries) > 1:
-            middle = len(entries) // 2
-            before = self._write(writer, entries[:middle], None)
-            return before + self._write(writer, entries[middle:], newest_event_ns)
-        if entries[0].dead is not None:
-            raise refusal
-        entries[0].bury(UNSTORABLE, f"{type(refusal).__name__}: {refusal}")
-        return self._write(writer, entries, newest_event_ns)
 
     def _count(self, entries: Sequence[Entry], rows: int, seconds: float) -> None:
         first, last = entries[0].source.offset, entries[-1].source.offset

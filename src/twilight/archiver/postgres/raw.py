@@ -1,6 +1,6 @@
 """The raw log, dead letters and duplicates: every record byte for byte, before anything else (storage 4)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from twilight.archiver.postgres.connection import Connection
 from twilight.archiver.postgres.copying import (
@@ -23,16 +23,15 @@ DUPLICATE = 'stream partition "offset" event_type first_offset'.split()
 
 
 def write_raw(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Write the records, and which of them are dead or were sent before."""
+    """Write the records byte for byte."""
     copy_binary(connection, "event_log", RAW, map(_raw_row, entries))
+
+
+def write_found(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Write which of the records are dead, and which were sent before."""
     dead = [_dead_row(entry) for entry in entries if entry.dead is not None]
     if dead:
         copy_binary(connection, "dead_letter", DEAD, dead)
-    write_duplicates(connection, entries)
-
-
-def write_duplicates(connection: Connection, entries: Iterable[Entry]) -> None:
-    """Write which of the records were sent before."""
     found = [_duplicate_row(entry) for entry in entries if entry.duplicate_of is not None]
     if found:
         copy_binary(connection, "event_duplicate", DUPLICATE, found)

@@ -5,6 +5,7 @@ it remembers between batches is read from the tables at its start, so after any 
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import psycopg
 
@@ -16,10 +17,10 @@ from twilight.archiver.postgres.copying import copy_rows, leaving, replacing, up
 from twilight.archiver.postgres.fold import Fold
 from twilight.archiver.postgres.folding.moves import candle_row
 from twilight.archiver.postgres.loading import learn_trades, load_duplicates, load_memory
-from twilight.archiver.postgres.raw import write_raw
+from twilight.archiver.postgres.raw import write_found, write_raw
 from twilight.archiver.postgres.tables import Row, StateTable
 from twilight.archiver.reading import Duplicates, Reader
-from twilight.archiver.record import CORE, Entry, Source
+from twilight.archiver.record import CORE, Entry
 from twilight.ops.errors import Corrupt, Unavailable
 
 CONSUMER = "archiver"
@@ -68,6 +69,29 @@ WHERE unnamed.src_stream = %s AND unnamed.src_partition = %s AND unnamed.src_off
 """
 
 
+_POSITION = """
+INSERT INTO ingest_offset (consumer, stream, partition, next_offset, broker_ts, newest_event_ns, topic_id, records,
+                           gaps)
+VALUES (%(consumer)s, %(stream)s, %(partition)s, %(next_offset)s, %(broker_ts)s, %(newest_event_ns)s, %(topic)s,
+        %(records)s, %(gaps)s)
+ON CONFLICT (consumer, stream, partition) DO UPDATE SET
+    next_offset = EXCLUDED.next_offset, broker_ts = EXCLUDED.broker_ts, topic_id = EXCLUDED.topic_id,
+    updated_at = now(), newest_event_ns = coalesce(EXCLUDED.newest_event_ns, ingest_offset.newest_event_ns),
+    records = ingest_offset.records + EXCLUDED.records, gaps = ingest_offset.gaps + EXCLUDED.gaps
+WHERE ingest_offset.next_offset = %(before)s AND ingest_offset.generation = %(generation)s
+"""
+
+
+class _Step(NamedTuple):
+    """How far a batch moves the position."""
+
+    next_offset: int
+    broker_ts: str
+    newest_event_ns: int | None
+    records: int
+    gaps: int
+
+
 class Moved(Unavailable):
     """The tables are not where this writer left them: someone else wrote or swapped them; open it again."""
 
@@ -75,8 +99,9 @@ class Moved(Unavailable):
 class Writer:
     """Writes one stream. `try_lock`, then `open`; after any error but a refused batch, make a new one."""
 
-    def __init__(self, connection: Connection, stream: str, partition: int = 0) -> None:
+    def __init__(self, connection: Connection, stream: str, partition: int = 0, *, keeps_raw_log: bool = True) -> None:
         self._connection = connection
+        self._keeps_raw_log = keeps_raw_log
         self._stream = stream
         self._partition = partition
         self._fold = Fold()
@@ -130,23 +155,32 @@ class Writer:
             Moved: the position is not the one that this writer left.
             psycopg.Error: it was rolled back; `blames_a_record` tells whether a record of the batch is to blame.
         """
-        self._make_partitions(entries[-1].source.offset)
+        step = self._step(entries, newest_event_ns)
+        self._make_partitions(step.next_offset)
         try:
-            return self._write(entries, entries[-1].source, newest_event_ns)
+            return self._write(entries, step)
         except psycopg.errors.UniqueViolation:
             new = self._without_known(entries)
             if len(new) == len(entries):
                 raise
             self.reload()
-            return self._write(new, entries[-1].source, newest_event_ns)
+            return self._write(new, step)
 
-    def _write(self, entries: Sequence[Entry], last: Source, newest_event_ns: int | None) -> int:
+    def _step(self, entries: Sequence[Entry], newest_event_ns: int | None) -> _Step:
+        first, last = entries[0].source.offset, entries[-1].source
+        before = first if self.position is None else self.position
+        gaps = max(0, last.offset + 1 - before - len(entries))
+        return _Step(last.offset + 1, last.broker_ts, newest_event_ns, len(entries), gaps)
+
+    def _write(self, entries: Sequence[Entry], step: _Step) -> int:
         batch = self._gather(entries)
         with self._connection.transaction():
-            write_raw(self._connection, entries)
+            self._write_position(step)
+            if self._keeps_raw_log:
+                write_raw(self._connection, entries)
+            write_found(self._connection, entries)
             self._write_rows(batch)
-            self._write_position(last.offset + 1, last.broker_ts, newest_event_ns)
-        self.position = last.offset + 1
+        self.position = step.next_offset
         return len(entries) + batch.count()
 
     def _without_known(self, entries: Sequence[Entry]) -> list[Entry]:
@@ -177,21 +211,15 @@ class Writer:
         if batch.late:
             recount(self._connection, batch.late)
 
-    def _write_position(self, next_offset: int, broker_ts: str, newest_event_ns: int | None) -> None:
+    def _write_position(self, step: _Step) -> None:
+        """Move the position, first of all: its row is what two transactions on one stream would wait for."""
         written = self._connection.execute(
-            "INSERT INTO ingest_offset (consumer, stream, partition, next_offset, broker_ts, newest_event_ns, topic_id)"
-            " VALUES (%(consumer)s, %(stream)s, %(partition)s, %(next)s, %(broker_ts)s, %(newest)s, %(topic)s)"
-            " ON CONFLICT (consumer, stream, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset,"
-            " broker_ts = EXCLUDED.broker_ts, topic_id = EXCLUDED.topic_id, updated_at = now(),"
-            " newest_event_ns = coalesce(EXCLUDED.newest_event_ns, ingest_offset.newest_event_ns)"
-            " WHERE ingest_offset.next_offset = %(before)s AND ingest_offset.generation = %(generation)s",
+            _POSITION,
             {
+                **step._asdict(),
                 "consumer": CONSUMER,
                 "stream": self._stream,
                 "partition": self._partition,
-                "next": next_offset,
-                "broker_ts": broker_ts,
-                "newest": newest_event_ns,
                 "topic": self._topic_id,
                 "before": -1 if self.position is None else self.position,
                 "generation": self._generation,

@@ -93,6 +93,12 @@ def _demand_shape(client: QuestDBClient, name: str, columns: dict[str, str]) -> 
         raise Corrupt(f"QuestDB table {name} must deduplicate on timestamp and seq, does on {sorted(keys)}")
 
 
+def newest_seq(client: QuestDBClient, tables: Tables) -> int:
+    """Return the newest sequence that readers of either table see, -1 when both are empty."""
+    found = [client.rows(f"SELECT max(seq) FROM '{name}'")[0][0] for name in (tables.prices, tables.trades)]  # noqa: S608
+    return max((int(seq) for seq in found if seq is not None), default=-1)
+
+
 def resume_suspended(client: QuestDBClient, tables: Tables) -> list[str]:
     """Resume those of our tables whose write-ahead log is suspended; return their names."""
     names = f"('{tables.prices}', '{tables.trades}')"

@@ -8,7 +8,7 @@ from prometheus_client import Counter, Gauge
 from twilight.archiver.questdb.client import QuestDBClient
 from twilight.archiver.questdb.line import LineWriter
 from twilight.archiver.questdb.rows import Fresh, is_wanted, rows_of
-from twilight.archiver.questdb.schema import Tables, ensure_tables, resume_suspended
+from twilight.archiver.questdb.schema import Tables, ensure_tables, newest_seq, resume_suspended
 from twilight.archiver.questdb.writing import RowWriter
 from twilight.archiver.reading import DUPLICATE_WINDOW, Duplicates, Reader
 from twilight.archiver.record import CORE
@@ -85,14 +85,10 @@ class QuestDBSink:
     def _start(self, log: LogReader) -> int:
         """Return where to go on: the group's offset, or so far before the newest row that nothing can be missing."""
         committed = log.committed()
-        newest = max(self._newest(self._tables.prices), self._newest(self._tables.trades))
+        newest = newest_seq(self._client, self._tables)
         if committed is None or newest < 0:
             return 0
         return min(committed, max(0, newest + 1 - REWIND))
-
-    def _newest(self, table: str) -> int:
-        ((seq,),) = self._client.rows(f"SELECT max(seq) FROM '{table}'")  # noqa: S608 - our own name
-        return -1 if seq is None else int(seq)
 
     def _trades_before(self, start: int) -> dict[tuple[str, str], int]:
         """Return the trades that are there: the newest, and the fills of orders that are still open."""

@@ -10,6 +10,8 @@ CREATE TABLE ingest_offset (
     newest_event_ns bigint,                       -- the newest event time so far: the time of events without one
     topic_id    text,                             -- Kafka's own id: a topic made anew is another one
     generation  integer     NOT NULL DEFAULT 0,   -- raised when tables are swapped under a running archiver
+    records     bigint      NOT NULL DEFAULT 0,   -- stored so far
+    gaps        bigint      NOT NULL DEFAULT 0,   -- offsets without a record so far: normal, but counted
     updated_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (consumer, stream, partition)
 );

@@ -22,11 +22,6 @@ SPAN = 8192
 """Rows that are computed together: small enough for the cache."""
 NO_SEQUENCE = 2**62
 
-PERCENT = 100
-SPAN = 8192
-"""Rows that are computed together: small enough for the cache."""
-NO_SEQUENCE = 2**62
-
 
 @dataclass(slots=True)
 class Charge:

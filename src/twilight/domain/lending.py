@@ -11,8 +11,6 @@ from twilight.domain.pool import LendPool, PoolBatchOrder
 
 SHARE_SCALE = 10_000
 
-SHARE_SCALE = 10_000
-
 
 def pool_under_water() -> Rejected:
     """Return the refusal of lending while the pool owes more than it has (R19)."""

@@ -45,7 +45,6 @@ class Profile:
     lend_min_hold_s: int = 3600
     order_max_age_s: int = 60
     trigger_price_check: bool = False
-    request_id_window: int = 100_000
 
 
 REFERENCE = Profile(

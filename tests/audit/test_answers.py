@@ -1,10 +1,13 @@
+import json
 from collections.abc import Iterable
 
-from tests.audit.story import QUEUE, events, log_records, queue_records
+import pytest
+from tests.audit.story import QUEUE, A, events, log_records, queue_records
 
-from twilight.audit.answers import Answers
+from twilight.audit.answers import Answers, _terminal
 from twilight.audit.finding import Finding
 from twilight.bus import Record
+from twilight.wire.commands import RpcCommand, decode_command
 from twilight.wire.keys import decode_key
 
 
@@ -61,3 +64,31 @@ def test_a_command_that_nobody_consumed_is_told_as_waiting() -> None:
     found = checked(log_records(), [*queue, late])
 
     assert found.faults == ["offset 5: not yet consumed"]
+
+
+def sltp(kind: str, body: dict[str, object]) -> RpcCommand:
+    request = {"account_id": "A", "uuid": A, "order_type": "SLTP", "order_status": "FILLED"}
+    if kind == "ExecuteTraderOrderSlTp":
+        request |= {"settle_margin": 0.0, "execution_price": 0.0}
+    return decode_command(json.dumps({kind: [request, body, {"metadata": {}}, "00", "REQID1"]}).encode())
+
+
+@pytest.mark.parametrize(
+    ("kind", "legs", "statuses", "holds"),
+    [
+        ("ExecuteTraderOrderSlTp", {"sl": 1.0, "tp": 2.0}, ["StopLossAdded", "TakeProfitAdded"], True),
+        ("ExecuteTraderOrderSlTp", {"sl": 1.0, "tp": None}, ["StopLossUpdated"], True),
+        ("ExecuteTraderOrderSlTp", {"sl": 1.0, "tp": 2.0}, ["CancelledLimitClose", "SETTLED"], True),
+        ("ExecuteTraderOrderSlTp", {"sl": 1.0, "tp": 2.0}, ["SETTLED", "SETTLED"], False),
+        ("ExecuteTraderOrderSlTp", {"sl": 1.0, "tp": None}, ["StopLossAdded", "StopLossAdded"], False),
+        ("CancelTraderOrderSlTp", {"sl": True, "tp": True}, ["CancelledStopLoss", "OrderNotFound"], True),
+        ("CancelTraderOrderSlTp", {"sl": True, "tp": False}, ["OrderNotFound"], True),
+        ("CancelTraderOrderSlTp", {"sl": True, "tp": False}, ["CancelledStopLoss", "CancelledStopLoss"], False),
+    ],
+)
+def test_a_request_about_legs_answers_once_for_each(
+    kind: str, legs: dict[str, object], statuses: list[str], *, holds: bool
+) -> None:
+    expected, found = _terminal(sltp(kind, legs), statuses)
+
+    assert (expected == found) is holds

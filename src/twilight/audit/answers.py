@@ -30,6 +30,8 @@ _PER_LEG = frozenset({"ExecuteTraderOrderSlTp", "CancelTraderOrderSlTp"})
 _FIRED_AT_ONCE = ("CreateTraderOrderSlTp", ["FILLED", "SETTLED"])
 """An open one of whose legs holds at the price of its own fill is closed in the same step (decisions R8)."""
 
+_ENDS = frozenset({"SETTLED", "CANCELLED"})
+
 Position = tuple[str, int]
 
 
@@ -96,13 +98,33 @@ class Answers:
             counts["unanswered"] += 1
             return f"{'no command' if command is None else command.kind} has no answer"
         counts["answered"] += 1
-        terminal = [status for status in statuses if status not in _BESIDE]
-        counts["terminal"] += len(terminal)
-        if command is not None and (command.kind in _PER_LEG or command.kind == "CancelTraderOrder"):
-            return None
-        if len(terminal) == 1 or (command is not None and (command.kind, terminal) == _FIRED_AT_ONCE):
-            return None
-        return f"{len(terminal)} terminal answers: {', '.join(statuses)}"
+        expected, terminal = _terminal(command, statuses)
+        counts["terminal"] += terminal
+        return None if terminal == expected else f"{terminal} terminal answers: {', '.join(statuses)}"
+
+
+def _terminal(command: RpcCommand | None, statuses: list[str]) -> tuple[int, int]:
+    """Return how many terminal answers there must be, and how many there are.
+
+    A cancel says only what it did. A request about stop loss and take profit answers for each leg that it names,
+    unless it was refused whole or closed the position.
+    """
+    plain = [status for status in statuses if status not in _BESIDE]
+    if command is None:
+        return 1, len(plain)
+    if command.kind == "CancelTraderOrder":
+        return 1, len(statuses)
+    if command.kind not in _PER_LEG:
+        return (2 if (command.kind, plain) == _FIRED_AT_ONCE else 1), len(plain)
+    if len(statuses) == 1 or any(status in _ENDS for status in plain):
+        return 1, len(plain) or len(statuses)
+    return max(1, _legs(command)), len(statuses)
+
+
+def _legs(command: RpcCommand) -> int:
+    sltp = getattr(command.value, "sltp", None)
+    legs = (getattr(sltp, "sl", None), getattr(sltp, "tp", None))
+    return sum(leg is not None and leg is not False for leg in legs)
 
 
 def _command(record: Record) -> RpcCommand | None:

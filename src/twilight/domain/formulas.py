@@ -112,16 +112,16 @@ def settlement(pnl: float, margin_sats: float, available_sats: float, fee_sats: 
     won = round_half_away(pnl)
     payment: float = won + accrued(available_sats, margin_sats) - fee_sats
     if caps.whole_payment:
-        payment = round_half_away(payment)
+        payment = float(round_half_away(payment))
     if caps.capped_loss:
         payment = max(payment, -margin_sats)
     shortfall = 0
     if caps.capped_win and payment > caps.pool_sats:
         shortfall = round_half_away(payment) - caps.pool_sats
-        payment = caps.pool_sats
+        payment = float(caps.pool_sats)
     paid = round_half_away(payment)
     payout = round_half_away(margin_sats + payment)
-    return Settlement(float(payment), paid, payout, won, fee_sats, shortfall)
+    return Settlement(payment, paid, payout, won, fee_sats, shortfall)
 
 
 def funding_rate(long_size: float, short_size: float, total_size: float) -> float:

@@ -6,6 +6,7 @@ compares one number, however many orders rest. Among equal scores the order of i
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from typing import ClassVar
 
 from twilight.domain.ledger import Ledger
 from twilight.domain.orders import Side
@@ -132,7 +133,7 @@ class TriggerSet:
 class Triggers:
     """The ten sets of engine 1.8, named for the position's side and the trigger's purpose."""
 
-    __slots__ = NAMES = (
+    NAMES: ClassVar[tuple[str, ...]] = (
         "open_long",
         "open_short",
         "liquidate_long",

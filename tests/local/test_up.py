@@ -43,6 +43,11 @@ class Exchange:
             command, env=self._environment, capture_output=True, text=True, check=False, timeout=READY_S
         )
 
+    def audit(self) -> None:
+        """Prove that the books are right."""
+        audited = self.run("audit")
+        assert audited.returncode == 0, audited.stdout + audited.stderr
+
     def status(self) -> dict[str, Any]:
         return json.loads(self.run("status", "--json").stdout)
 
@@ -76,11 +81,13 @@ def test_the_whole_exchange_trades_survives_the_kill_of_each_part_and_goes_on_af
         recovered = exchange.until(
             lambda status: status["state"] == "ready" and status["market"]["sequence"] > traded["market"]["sequence"]
         )
+        exchange.audit()
         assert exchange.run("down").returncode == 0
         assert exchange.status()["state"] == "stopped"
         assert exchange.run("up", "--detach").returncode == 0
         again = exchange.until(lambda status: status["state"] == "ready" and status["market"]["sequence"] is not None)
         assert again["market"]["sequence"] > recovered["market"]["sequence"]
+        exchange.audit()
     finally:
         exchange.run("down")
 

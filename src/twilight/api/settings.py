@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from twilight.ops.settings import Settings
 
@@ -45,6 +45,13 @@ class ApiSettings(Settings):
     risk_max_leverage: NonNegativeFloat = 50.0
     risk_mm_ratio: NonNegativeFloat = 0.4
     max_delayed_days: Annotated[int, Field(ge=0)] = 7
+
+    @field_validator("private_rpc")
+    @classmethod
+    def _refuse_private(cls, address: str) -> str:
+        if address:
+            raise ValueError("this version serves no private methods: leave it empty")
+        return address
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from twilight.audit.tables import Tables, position
 from twilight.bus import LogReader, Record
 from twilight.core.queues import QueueSpec
 from twilight.core.recovery import fold
-from twilight.domain.engine import new_engine
+from twilight.domain.engine import Engine, new_engine
 from twilight.domain.invariants import violations
 from twilight.domain.snapshot import state_hash
 from twilight.ops.errors import Corrupt, Unavailable
@@ -90,8 +90,7 @@ class _Audit:
             self._events += len(records)
             progress(records[-1].offset, self._end)
         found = [self._core_finding(), self._invariants(), *self._tables.findings()]
-        if self._settings.questdb_url:
-            found.append(self._questdb())
+        found.append(self._questdb())
         found.append(self._books.close())
         found.extend(self._answered(queue) for queue in self._settings.queues)
         return found
@@ -112,7 +111,9 @@ class _Audit:
         if self._fold_fault is not None:
             return finding("log fold = core", figures, [self._fold_fault])
         if self._core is None:
-            return finding("log fold", {**figures, "state_hash": state_hash(self._engine.state)[:16]}, [])
+            return finding(
+                "log fold", {**figures, "state_hash": _short_hash(self._engine), "core": "not looked at"}, []
+            )
         core_hash, core_offset = self._core
         figures |= {"core_offset": core_offset, "state_hash": core_hash[:16]}
         same = self._hash_at_core == core_hash
@@ -126,6 +127,8 @@ class _Audit:
 
     def _questdb(self) -> Finding:
         settings = self._settings
+        if not settings.questdb_url:
+            return finding("QuestDB candles", {"looked_at": "no, QUESTDB_URL is not set"}, [])
         folded = self._tables.candles
         return candles.check(
             settings.questdb_url, settings.questdb_table_prefix, folded, self._end, settings.audit_wait_s
@@ -135,6 +138,10 @@ class _Audit:
         with _reader(queue.brokers, queue.topic) as reader:
             commands = [record for records in _chunks(reader, self._queue_ends[queue.name]) for record in records]
         return self._answers.check(queue.name, commands)
+
+
+def _short_hash(engine: Engine) -> str:
+    return state_hash(engine.state)[:16]
 
 
 def _reader(brokers: str, topic: str) -> LogReader:

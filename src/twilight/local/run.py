@@ -15,7 +15,7 @@ from twilight.local.ports import api_address, assign
 from twilight.local.probe import Probe
 from twilight.local.servers.process import answers
 from twilight.local.settings import UpSettings
-from twilight.local.status import Status
+from twilight.local.status import Status, without_password
 from twilight.local.supervisor import Supervisor
 from twilight.ops.errors import SettingsError, Unavailable
 
@@ -158,4 +158,4 @@ async def _show(running: asyncio.Task[None], plan: Plan, observer: Observer, lay
 def _say_addresses(plan: Plan, screen: Screen) -> None:
     screen.say("the exchange is ready; Ctrl-C stops it")
     for name, address in plan.addresses.items():
-        screen.say(f"  {name:10} {address}")
+        screen.say(f"  {name:10} {without_password(address)}")

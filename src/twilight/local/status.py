@@ -2,11 +2,20 @@
 
 from enum import StrEnum
 from textwrap import shorten
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
 SATS_PER_BTC = 100_000_000
 DETAIL_WIDTH = 70
+
+
+def without_password(address: str) -> str:
+    """Return the address as it may be shown: who reads a screen must not learn the password."""
+    parts = urlsplit(address)
+    if not parts.password:
+        return address
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
 
 
 class Phase(StrEnum):
@@ -98,7 +107,7 @@ def table(status: Status) -> str:
         f"market {market.source}, price {_dollars(market.price)} {market.feed_status or ''}".rstrip(),
         f"sequence {_count(market.sequence)}, open interest {_btc(market.open_interest_sats)}, trades {market.trades}",
         f"state hash {market.state_hash or 'not yet known'} at sequence {_count(market.state_hash_sequence)}",
-        *(f"{name:10} {address}" for name, address in status.addresses.items()),
+        *(f"{name:10} {without_password(address)}" for name, address in status.addresses.items()),
         f"{'part':10} {'state':11} {'pid':>8} {'restarts':>8} {'lag records':>11} {'lag s':>7}  detail",
     ]
     return "\n".join([*head, *(_row(part) for part in status.parts)])

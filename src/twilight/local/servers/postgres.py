@@ -135,6 +135,7 @@ def _unprivileged(command: list[str]) -> list[str]:
     """Return the command as an ordinary user would run it.
 
     Root becomes nobody, but keeps the right to pass folders that are closed to others: the checkout may lie in one.
+    Where the machine does not grant that right alone (some containers), the wider one has to do.
     """
     if os.geteuid() != 0:
         return command
@@ -142,5 +143,6 @@ def _unprivileged(command: list[str]) -> list[str]:
     if setpriv is None:
         raise SettingsError(["PostgreSQL refuses to run as root and `setpriv` is missing: install util-linux"])
     identity = [f"--reuid={UNPRIVILEGED_ID}", f"--regid={UNPRIVILEGED_ID}", "--clear-groups"]
-    rights = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-    return [setpriv, *identity, *rights, *command]
+    narrow, wide = ([f"--inh-caps=+{cap}", f"--ambient-caps=+{cap}"] for cap in ("dac_read_search", "dac_override"))
+    granted = subprocess.run([setpriv, *identity, *narrow, "true"], capture_output=True, check=False).returncode == 0  # noqa: S603
+    return [setpriv, *identity, *(narrow if granted else wide), *command]

@@ -60,14 +60,15 @@ def price(offset: int, usd: float, time: str) -> Record:
 class Archive:
     """One database, one writer; `restart` forgets everything that is not in the tables."""
 
-    def __init__(self, url: str, *, timezone: str = "") -> None:
+    def __init__(self, url: str, *, timezone: str = "", reads_only: bool = False) -> None:
         self.url = url
         if timezone:
             name = sql.Identifier(url.rsplit("/", 1)[1])
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(sql.SQL("ALTER DATABASE {} SET timezone = {}").format(name, timezone))
         self.connection = connect(url)
-        self.restart()
+        if not reads_only:
+            self.restart()
 
     def restart(self) -> None:
         """Open a new writer on the same tables."""

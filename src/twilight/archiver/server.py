@@ -177,7 +177,7 @@ async def _show(health: Health, sinks: list[Sink]) -> None:
 
 def _state(sink: Sink) -> dict[str, object]:
     return {
-        "state": "active" if sink.is_active else "waiting",
+        "state": sink.state,
         "position": sink.position,
         "lag_records": sink.lag_records,
         "lag_s": round(sink.lag_s, 3),

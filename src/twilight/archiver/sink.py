@@ -50,7 +50,7 @@ class Sink:
         self.position: int | None = None
         self.lag_records = 0
         self.lag_s = 0.0
-        self.is_active = False
+        self.state = "waiting"
         self._database_url = database_url
         self._open_log = open_log
         self._check = check
@@ -77,7 +77,7 @@ class Sink:
 
     def _tell(self, error: Exception, wait_s: float) -> None:
         reason = f"{type(error).__name__}: {str(error).strip()}"
-        self.is_active = False
+        self.state = "waiting"
         self._check.fail(reason)
         metrics.FAILURES.labels(self.stream, type(error).__name__).inc()
         _log.warning("session ended, will be started again", stream=self.stream, reason=reason, wait_s=wait_s)
@@ -96,11 +96,11 @@ class Sink:
 
     def _wait_for_lock(self, writer: Writer, stop: threading.Event) -> bool:
         while not writer.try_lock():
-            self.is_active = False
+            self.state = "standby"
             self._check.ok("standby")
             if stop.wait(STANDBY_POLL_S):
                 return False
-        self.is_active = True
+        self.state = "active"
         self._check.ok("active")
         return True
 

@@ -82,6 +82,8 @@ def test_the_whole_exchange_trades_survives_the_kill_of_each_part_and_goes_on_af
             lambda status: status["state"] == "ready" and status["market"]["sequence"] > traded["market"]["sequence"]
         )
         exchange.audit()
+        audit = exchange.run("audit")
+        assert audit.returncode == 0, audit.stdout + audit.stderr
         assert exchange.run("down").returncode == 0
         assert exchange.status()["state"] == "stopped"
         assert exchange.run("up", "--detach").returncode == 0

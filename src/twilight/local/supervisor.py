@@ -131,6 +131,7 @@ class Supervisor:
             return str(error)
         while server.is_running() and not self.stopping.is_set():
             each.says(await self._ask(each.part))
+            server.process.shorten_log()
             await self._pause(LOOK_S)
         return f"ended with {_ending(server.process.exit_status)}"
 

@@ -83,6 +83,10 @@ class Process:
             text = log.read().decode(errors="replace")
         return " | ".join(_gist(line) for line in text.splitlines()[-lines:])
 
+    def shorten_log(self) -> None:
+        """Move the log away when it has grown too long."""
+        shorten(self._log)
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal; a process that has ended gets none."""
         if self.is_running() and self._child is not None:

@@ -89,6 +89,14 @@ def test_a_close_that_carries_another_accounts_memo_is_refused() -> None:  # W-0
     assert "another account" in reason(made)
 
 
+def test_a_create_that_carries_another_accounts_settle_memo_is_refused() -> None:  # W-03, R8
+    exchange = Exchange(chain=Disabled(NamedMemos()))
+    made = exchange.open_with_legs("A", sl=60_000, settle=b"B".hex())
+    assert (statuses(made), aggregates(made)) == (["CANCELLED"], ["tx_wrong_parameter_error"])
+    assert exchange.state.positions == {}
+    assert statuses(exchange.open_with_legs("A", sl=60_000, settle=b"A".hex())) == ["FILLED", "StopLossAdded"]
+
+
 def test_a_losing_long_never_costs_more_than_its_margin() -> None:  # W-04
     exchange = Exchange()
     exchange.open("A", LONG)

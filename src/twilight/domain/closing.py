@@ -60,14 +60,20 @@ def check_not_in_flight(case: Case, uuid: str, agg_id: str) -> None:
         raise Rejected(OrderStatus.ORDER_NOT_FOUND, "IN_FLIGHT the chain has not answered yet", agg_id)
 
 
-def check_settle_owner(case: Case, payload: str, account_id: str, agg_id: str) -> None:
+def check_settle_owner(
+    case: Case,
+    payload: str,
+    account_id: str,
+    agg_id: str,
+    status: OrderStatus = OrderStatus.ORDER_NOT_FOUND,
+) -> None:
     """Refuse a settle message that does not decode, or whose memo is another account's (W-03, C13)."""
     try:
         owner = case.context.chain.settle_owner(payload)
     except PayloadError as error:
         raise Rejected(OrderStatus.SERIALIZATION_ERROR, str(error), answers.ERROR) from error
     if owner is not None and owner != account_id:
-        raise Rejected(OrderStatus.ORDER_NOT_FOUND, "the settle memo belongs to another account", agg_id)
+        raise Rejected(status, "the settle memo belongs to another account", agg_id)
 
 
 def _check_prices(command: CloseCommand) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from twilight.domain import answers, formulas, risk, totals
 from twilight.domain.chain import Answer, ChainRequest, InFlight, Operation, Refused
-from twilight.domain.closing import set_legs_after_fill
+from twilight.domain.closing import check_settle_owner, set_legs_after_fill
 from twilight.domain.commands import CreateTraderOrder, CreateTraderOrderSlTp, OpenCommand
 from twilight.domain.context import Case, Subject
 from twilight.domain.errors import Rejected
@@ -65,7 +65,7 @@ def admit(case: Case, command: OpenCommand, order_type: OrderType, broker_time_m
     if request.order_type is OrderType.LIMIT:
         risk.check_price("entryprice", request.entry_price)
     if isinstance(command, CreateTraderOrderSlTp):
-        _check_legs(command)
+        _check_legs(case, command)
     risk.check_age(case, broker_time_ms)
     risk.gate_open(case, request.side, request.initial_margin_sats, request.leverage)
 
@@ -82,7 +82,7 @@ def _is_opening(case: Case, account_id: str) -> bool:
     return any(one.operation is Operation.OPEN and one.account_id == account_id for one in intents)
 
 
-def _check_legs(command: CreateTraderOrderSlTp) -> None:
+def _check_legs(case: Case, command: CreateTraderOrderSlTp) -> None:
     if command.sltp is None:
         return
     if command.settle_message is None:
@@ -90,6 +90,8 @@ def _check_legs(command: CreateTraderOrderSlTp) -> None:
     for name, price in (("sl", command.sltp.sl), ("tp", command.sltp.tp)):
         if price is not None:
             risk.check_price(name, price)
+    account = command.request.account_id
+    check_settle_owner(case, command.settle_message, account, answers.WRONG_PARAMETER, OrderStatus.CANCELLED)
 
 
 def legs_of(command: OpenCommand) -> Legs | None:

@@ -20,6 +20,7 @@ from typing import Any
 from tests.bench._relay import READY
 from tests.bench._servers import fresh, kafka
 from tests.bench._timing import in_turns, row
+from tests.bench.core_memory import account, request_id
 from tests.core.processes import TOKEN, TickServer, running, until
 from tests.core.traffic import create, execute, whole_log
 
@@ -33,16 +34,11 @@ BATCH_MAX = 2_000
 MARGIN_SATS = 100.0
 
 
-def request_id(number: int) -> str:
-    """Return a request id as gateways make them."""
-    return f"REQID{number:064X}"
-
-
 def opens(first: int, count: int) -> list[bytes]:
     """Return market opens, longs and shorts in turns."""
     sides = ("LONG", "SHORT")
     return [
-        create(f"{n:0138x}", request_id(n), position_type=sides[n % 2], initial_margin=MARGIN_SATS)
+        create(account(n), request_id(n), position_type=sides[n % 2], initial_margin=MARGIN_SATS)
         for n in range(first, first + count)
     ]
 

@@ -5,15 +5,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.core.traffic import create
+from tests.core.traffic import Traffic, create
 
 from twilight.bus import Record
 from twilight.core import exchange as exchange_module
 from twilight.core.arrivals import read_arrival
 from twilight.core.exchange import Exchange, Topics
 from twilight.core.ids import Uuids
+from twilight.core.recovery import fold
 from twilight.domain.engine import new_engine
-from twilight.domain.inputs import Conditions, FeedStatus, Genesis, Tick
+from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, Genesis, Tick
+from twilight.domain.snapshot import state_hash
+from twilight.wire.events import encode_event
+from twilight.wire.keys import encode_key
+from twilight.wire.translate import event_to_wire, key_of
 
 NOW = Conditions(1_775_808_000_000_000_000, FeedStatus.HEALTHY)
 REQUEST = f"REQID{1:064X}"
@@ -106,3 +111,39 @@ def test_refusals_are_counted_by_their_code(exchange: Exchange) -> None:
     batch = exchange.end_batch()
     assert batch.refusals() == {"SIZE_TOO_LARGE": 1}
     assert batch.kinds() == {"TxHash": 1}
+
+
+def test_whatever_traffic_does_the_records_are_what_the_careful_codec_writes(exchange: Exchange) -> None:
+    traffic = Traffic(seed=3)
+    for number in range(600):
+        exchange.take_arrival(read_arrival(record(traffic.next(), number), "main", "id"), NOW)
+        if number % 50 == 0:
+            exchange.take(Tick(64_000.0 + number), NOW)
+        batch = exchange.end_batch()
+        written = [(key, value) for topic, key, value in batch.records if topic == "events"]
+        assert written == [(encode_key(key_of(e)), encode_event(event_to_wire(e))) for e in batch.events]
+        for _, value in written:
+            traffic.learn(record(value))
+
+
+def test_the_events_of_a_charged_hour_are_made_when_they_are_written(exchange: Exchange) -> None:
+    for number in range(20):
+        taken(exchange, create(f"a{number}", f"REQID{number:064X}"), number)
+    exchange.take(FundingHour(493_280), NOW)
+    batch = exchange.end_batch()
+    assert (batch.charged, len(batch.events), batch.count) == (20, 1, 21)
+    assert batch.kinds() == {"TraderOrderFundingUpdate": 20, "FundingRateUpdate": 1}
+    assert [next(iter(json.loads(value))) for _, _, value in batch.records][-2:] == [
+        "TraderOrderFundingUpdate",
+        "FundingRateUpdate",
+    ]
+
+
+def test_a_log_folded_event_by_event_gives_the_state_of_the_hour_that_was_charged_at_once(exchange: Exchange) -> None:
+    for number in range(20):
+        taken(exchange, create(f"a{number}", f"REQID{number:064X}"), number)
+    folded = new_engine(Uuids(), state=exchange.engine.state.copy())
+    exchange.take(FundingHour(493_280), NOW)
+    for offset, (_, key, value) in enumerate(exchange.end_batch().records):
+        fold(folded, offset, key, value, 0)
+    assert state_hash(folded.state) == state_hash(exchange.engine.state)

@@ -40,7 +40,7 @@ def read_command(value: bytes) -> RpcCommand | NotACommand:
         command = command_from_wire(decode_command(value))
     except (Quarantine, Untranslatable) as fault:
         return NotACommand(f"not a command: {fault}", request_id_in(value))
-    too_long = _too_long(command)
+    too_long = _too_long(command) if len(value) > HEX_CHARACTERS_MAX else None
     return command if too_long is None else NotACommand(too_long, request_id_in(value))
 
 

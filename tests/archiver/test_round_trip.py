@@ -44,7 +44,7 @@ def test_every_event_of_the_fixtures_comes_back_from_the_typed_tables(archive: A
 
 
 @given(EVENTS)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_event_that_can_be_built_comes_back_from_the_typed_tables(archive: Archive, holder: EventHolder) -> None:
     event = StopEvent(holder.value) if isinstance(holder.value, str) else holder.value
     came, back = rebuilt(archive, encode_event(event))

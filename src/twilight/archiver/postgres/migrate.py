@@ -33,23 +33,33 @@ def _run_missing(connection: Connection) -> list[str]:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, run_at timestamptz NOT NULL DEFAULT now())",
     )
-    done = {str(name) for (name,) in connection.execute("SELECT name FROM migration")}
+    connection.execute("ALTER TABLE migration ADD COLUMN IF NOT EXISTS sha256 text")
+    hashes = {str(name): sha256 for name, sha256 in connection.execute("SELECT name, sha256 FROM migration")}
+    done = set(hashes)
     done = {name for name in done if not name.startswith(_VIEWS)}
     known = {entry.name: entry for entry in files(__package__).joinpath("migrations").iterdir()}
     if unknown := sorted(done - known.keys()):
         raise Corrupt(f"the database has migrations of a newer archiver: {', '.join(unknown)}")
+    for name in sorted(done & known.keys()):
+        if hashes[name] not in (None, _sha256(known[name].read_bytes())):
+            raise Corrupt(f"migration {name} is not the one that this database was made with: use a matching archiver")
     missing = sorted(name for name in known.keys() - done if name.endswith(".sql"))
     for name in missing:
         with connection.transaction():
             connection.execute(known[name].read_bytes())
-            connection.execute("INSERT INTO migration (name) VALUES (%s)", (name,))
+            row = (name, _sha256(known[name].read_bytes()))
+            connection.execute("INSERT INTO migration (name, sha256) VALUES (%s, %s)", row)
         _log.info("migrated", migration=name)
     return missing
 
 
+def _sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
+
+
 def _refresh_views(connection: Connection) -> None:
     text = _views()
-    name = f"{_VIEWS}{hashlib.sha256(text).hexdigest()[:16]}"
+    name = f"{_VIEWS}{_sha256(text)[:16]}"
     if connection.execute("SELECT 1 FROM migration WHERE name = %s", (name,)).fetchone() is None:
         with connection.transaction():
             make_views(connection)

@@ -3,7 +3,9 @@
 import threading
 from collections.abc import Sequence
 
+from confluent_kafka import KafkaException
 from prometheus_client import Counter, Gauge
+from questdb import QuestDBError
 
 from twilight.archiver.questdb.client import QuestDBClient
 from twilight.archiver.questdb.line import LineWriter
@@ -15,7 +17,7 @@ from twilight.archiver.record import CORE
 from twilight.archiver.settings import ArchiverSettings
 from twilight.bus import LogReader, Record
 from twilight.ops import logs
-from twilight.ops.errors import Unavailable
+from twilight.ops.errors import TwilightError, Unavailable
 from twilight.ops.health import Check
 
 REWIND = 10_000
@@ -45,12 +47,12 @@ class QuestDBSink:
             self._line_writer = LineWriter(settings.questdb_influx_url, recent, settings.questdb_close_price)
 
     def run(self, stop: threading.Event) -> None:
-        """Write until asked to stop; whatever is away is waited for."""
+        """Write until asked to stop; what is wrong here is told and tried again: PostgreSQL's sinks go on."""
         wait_s = RETRY_S_MIN
         while not stop.is_set():
             try:
                 self._follow(stop)
-            except Unavailable as error:
+            except (TwilightError, QuestDBError, KafkaException) as error:
                 _RETRIES.inc()
                 self._check.fail(str(error))
                 _log.warning("waiting", reason=str(error), wait_s=wait_s)

@@ -205,7 +205,7 @@ class SimKafka:
             except Killed:
                 pass
             except Exception as fault:  # noqa: BLE001 - told by the run
-                self.process.faults.append(f"a background thread failed: {fault!r}")
+                self.process.complain(f"a background thread failed: {fault!r}")
 
         self.process.time.spawn(until_killed)
 

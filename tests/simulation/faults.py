@@ -102,7 +102,9 @@ class Faults:
         if self.healed:
             return
         if self.random.random() < 0.25:
-            self.run.note(f"snapshot of {host.name}: {damage(host.files(Process(self.run.time, self.random)), self.random)}")
+            self.run.note(
+                f"snapshot of {host.name}: {damage(host.files(Process(self.run.time, self.random)), self.random)}"
+            )
         if self.random.random() < 0.1:
             self.run.time.after(0.0, lambda: self._crash_young(host))
 

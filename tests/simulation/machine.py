@@ -41,7 +41,7 @@ class Process:
         if not self.alive:
             raise Killed
         if self.fenced and what != "poll":
-            self.faults.append(f"a core that was told that its transaction failed went on: {what}")
+            self.complain(f"a core that was told that its transaction failed went on: {what}")
         self.meetings[what] += 1
         if self.crash_after is not None:
             self.crash_after -= 1
@@ -49,6 +49,11 @@ class Process:
                 self.alive = False
                 raise Killed
         self.sleep(self.random.uniform(*seconds))
+
+    def complain(self, fault: str) -> None:
+        """Say that it does what no core may do; that ends the run."""
+        self.faults.append(fault)
+        self.time.halted = True
 
     def sleep(self, seconds: float) -> None:
         """Wait, and longer while the process is stopped."""

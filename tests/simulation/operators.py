@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 EVENTS = "CoreEventLogTopic"
 CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("UpdateFees", {
-        "order_filled_on_market": 0.05,
-        "order_filled_on_limit": 0.03,
-        "order_settled_on_market": 0.05,
-        "order_settled_on_limit": 0.03,
-    }),
+    (
+        "UpdateFees",
+        {
+            "order_filled_on_market": 0.05,
+            "order_filled_on_limit": 0.03,
+            "order_settled_on_market": 0.05,
+            "order_settled_on_limit": 0.03,
+        },
+    ),
     ("UpdateRiskParams", {"max_leverage": 25.0}),
     ("UpdateRiskParams", {"mm_ratio": 1_000.0}),
     ("SetMarketCloseOnly", {"enabled": True}),

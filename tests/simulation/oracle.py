@@ -79,7 +79,11 @@ class Oracle:
             self._command(record.offset, metadata, transaction)
         if "funding_hour" in metadata and isinstance(event, e.FundingRateUpdateEvent):
             self._hours.append(int(metadata["funding_hour"]))
-        if isinstance(event, e.TxHashEvent) and event.order_status == "SerializationError" and "request_id" not in metadata:
+        if (
+            isinstance(event, e.TxHashEvent)
+            and event.order_status == "SerializationError"
+            and "request_id" not in metadata
+        ):
             self.not_commands += 1
         self._price(event, key, transaction, record)
 
@@ -138,7 +142,9 @@ class Oracle:
     def _judge_hashes(self) -> None:
         for shown, offset in self.records.shown:
             if self.hashes.get(offset) != shown:
-                self.faults.append(f"a core showed {shown[:12]} at {offset}, the log folds to {self.hashes.get(offset)}")
+                self.faults.append(
+                    f"a core showed {shown[:12]} at {offset}, the log folds to {self.hashes.get(offset)}"
+                )
         for shown, offset in self._of_snapshots():
             if self.hashes.get(offset) != shown:
                 self.faults.append(f"a snapshot of offset {offset} is not what the log folds to")

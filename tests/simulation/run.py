@@ -24,7 +24,6 @@ START_NS = 1_775_000_000 * NS // (3600 * NS) * (3600 * NS) - 12 * NS
 HOME, AWAY = "home:9092", "away:9092"
 QUEUES = {"near": (HOME, "CLIENT-REQUEST"), "far": (AWAY, "CLIENT-REQUEST-FAR")}
 EVENTS, FAILED = "CoreEventLogTopic", "CLIENT-FAILED-REQUEST"
-TROUBLE_S = 25.0
 CALM_S = 5.0
 CALM_TIMES_MAX = 24
 
@@ -53,6 +52,7 @@ class Run:
     seed: int
     folder: Path
     commands_per_s: float = 12.0
+    trouble_s: float = 25.0
     time: VirtualTime = field(default_factory=lambda: VirtualTime(START_NS))
     faults: list[str] = field(default_factory=list)
     records: Records = field(default_factory=Records)
@@ -80,16 +80,21 @@ class Run:
         """Trouble for a while, then calm until all is answered, then a clean end, then judgement."""
         for host in self.hosts:
             host.start()
-        self.time.after(self._random("begin").uniform(0, 3), self.trouble.begin)
+        self.begin_trouble()
         self._send()
-        self.time.run(TROUBLE_S)
+        self.time.run(self.trouble_s)
         self._sending = False
         self.trouble.heal()
         self.operator.open_again()
         self._calm_down()
-        self._check_live_states()
-        self._stop()
+        if not self.time.halted:
+            self._check_live_states()
+            self._stop()
         return self._outcome()
+
+    def begin_trouble(self) -> None:
+        """Let the faults of the seed begin within the first seconds."""
+        self.time.after(self._random("begin").uniform(0, 3), self.trouble.begin)
 
     # --- the course of a run ------------------------------------------------------------------------------
 
@@ -115,10 +120,14 @@ class Run:
         """Wait until a core leads, another follows it to the end, and every command is answered."""
         for _ in range(CALM_TIMES_MAX):
             self.time.run(CALM_S)
+            if self.time.halted:
+                return
             if self._all_is_answered() and {host.role for host in self.hosts} == {"leader", "standby"}:
                 self.time.run(CALM_S)
                 return
-        self.faults.append(f"not calm after {CALM_S * CALM_TIMES_MAX} s: {[h.life and h.life.around.health.as_dict() for h in self.hosts]}")
+        shown = [host.life.around.health.as_dict() if host.life else None for host in self.hosts]
+        self._fault(f"not calm after {CALM_S * CALM_TIMES_MAX} s: {shown}")
+        self.time.halted = True
 
     def _all_is_answered(self) -> bool:
         oracle = self._oracle()
@@ -144,8 +153,10 @@ class Run:
 
     def _outcome(self) -> Outcome:
         oracle = self._oracle()
-        oracle.read(self.log, shown_offsets(self.records))
-        faults = self.faults + oracle.judge(self.queues, self.clusters[HOME].ensure(FAILED))
+        faults = self.faults + [fault for host in self.hosts if host.life for fault in host.life.process.faults]
+        if not self.time.halted:
+            oracle.read(self.log, shown_offsets(self.records))
+            faults += oracle.judge(self.queues, self.clusters[HOME].ensure(FAILED))
         commands = sum(1 for topic in self.queues.values() for _ in topic.committed())
         ends = {end: self.records.ends.count(end) for end in sorted(set(self.records.ends))}
         return Outcome(self.seed, faults, commands, oracle.kinds.total(), ends, _digest(self.log))

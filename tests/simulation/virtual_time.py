@@ -33,6 +33,8 @@ class VirtualTime:
     _main: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     _until_ns: int = 0
     _running: Task | None = None
+    halted: bool = False
+    """Set when something is so wrong that no more time needs to pass."""
 
     def after(self, delay_s: float, action: Callable[[], None]) -> None:
         """Do something later, outside of every thread; it must not sleep."""
@@ -67,7 +69,7 @@ class VirtualTime:
     def run(self, duration_s: float) -> None:
         """Let the time pass."""
         self._until_ns = self.now_ns + int(duration_s * NS)
-        while self._waiting and self._waiting[0][0] <= self._until_ns:
+        while self._waiting and self._waiting[0][0] <= self._until_ns and not self.halted:
             self.now_ns, _, next_up = heapq.heappop(self._waiting)
             if isinstance(next_up, Task):
                 self._resume(next_up)

@@ -1,0 +1,64 @@
+"""A core that is broken on purpose is found out: so much the simulation is able to see."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.simulation.run import Outcome, Run
+
+from twilight.bus import Aborted
+from twilight.core import keeper, loop, memory
+from twilight.core.cycle import FeedWatch
+from twilight.core.exchange import Exchange
+from twilight.core.feed import FeedStatus
+from twilight.core.intake import Intake
+from twilight.domain.state import State
+
+SEEDS = (1, 2, 7, 8)
+
+
+def found(folder: Path, text: str) -> bool:
+    """Return whether one of some seeds finds a fault that says so."""
+    return any(text in fault for outcome in runs(folder) for fault in outcome.faults)
+
+
+def runs(folder: Path) -> Any:
+    for seed in SEEDS:
+        outcome: Outcome = Run(seed, folder / str(seed)).go()
+        yield outcome
+
+
+def test_a_core_that_goes_on_after_a_failed_transaction(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    publish = loop.Loop.publish
+
+    def publish_regardless(self: loop.Loop) -> None:
+        try:
+            publish(self)
+        except Aborted:
+            return
+
+    monkeypatch.setattr(loop.Loop, "publish", publish_regardless)
+    assert found(tmp_path, "went on")
+
+
+def test_a_snapshot_that_names_the_wrong_offset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def dump(state: State, log_id: str, next_offset: int, taken_ns: int) -> bytes:
+        return memory.dump(state, log_id, next_offset + 2, taken_ns)
+
+    monkeypatch.setattr(keeper, "memory", type("Wrong", (), {"dump": staticmethod(dump)}))
+    assert found(tmp_path, "snapshot")
+
+
+def test_a_core_that_trades_before_it_has_a_price(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(FeedWatch, "status", lambda _self, _now_ms: FeedStatus.HEALTHY)
+    assert found(tmp_path, "before the first tick")
+
+
+def test_a_core_that_trades_at_a_price_from_before_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Intake, "ready", lambda self, _now_ms: self._due(None))
+    assert found(tmp_path, "older than its command")
+
+
+def test_a_core_that_loses_the_bytes_of_what_was_no_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Exchange, "_keep_bytes", lambda *_: None)
+    assert found(tmp_path, "were no commands")

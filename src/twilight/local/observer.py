@@ -70,6 +70,7 @@ class Observer:
         self._log_ends = LagMeter()
         self._trader_said: dict[str, str] = {}
         self._last_trade = ""
+        self._idle_s = time.time()
 
     def status(self, state: str, market: Market | None = None) -> Status:
         """Return the status without asking anybody."""
@@ -85,7 +86,8 @@ class Observer:
         market = self._market(tick, core)
         if market.sequence is not None:
             self._log_ends.note(now_s, market.sequence + 1)
-        self._own_lag("core", core.get("twilight_core_waiting_commands"), None)
+        waiting = core.get("twilight_core_waiting_commands")
+        self._own_lag("core", waiting, self._waits_s(waiting, now_s))
         self._own_lag("feeder", None, now_s - tick.ts / MS_PER_S if tick else None)
         await self._reader_lag("api", "twilight_api_log_position", now_s)
         self._own_lag("archiver", None, None)
@@ -122,6 +124,12 @@ class Observer:
                 self._last_trade = f"{name} {tally.last}"
             self._trader_said[name] = tally.last
         return sum(tally.answered - tally.refused for tally in tallies.values())
+
+    def _waits_s(self, waiting: float | None, now_s: float) -> float | None:
+        """Return for how long (seconds) there has been a command that the core has not decided."""
+        if not waiting:
+            self._idle_s = now_s
+        return None if waiting is None else now_s - self._idle_s
 
     def _own_lag(self, name: str, records: float | None, seconds: float | None) -> None:
         """Take the lag that a part tells itself, else what was seen from the outside."""

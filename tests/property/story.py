@@ -9,13 +9,29 @@ from tests.property.lockstep import Lockstep
 from tests.property.moves import HOUR_MS, START_MS, settle_message
 
 
-class Story(Lockstep):
-    """A scenario told by name: traders and lenders are known by their account."""
+class Words:
+    """What can be said to an exchange; traders and lenders are known by their account."""
 
-    def __init__(self, profile: str = "default", *, tlv: int = 200_000_000, tps: int = 200_000) -> None:
-        super().__init__(profile, tlv, tps)
+    def __init__(self) -> None:
         self.now_ms = START_MS
         self._requests = 0
+        self._uuids = 0
+
+    def take(self, line: dict[str, Any]) -> list[Event]:
+        """Give the line to the exchange."""
+        raise NotImplementedError
+
+    def order_uuid(self, account: str) -> str:
+        """Return the live order of the account."""
+        raise NotImplementedError
+
+    def deposit_uuid(self, account: str) -> str:
+        """Return the live deposit of the account."""
+        raise NotImplementedError
+
+    def uuid(self) -> str:
+        self._uuids += 1
+        return f"00000000-0000-4000-8000-{self._uuids:012x}"
 
     def _take(self, **line: Any) -> list[Event]:
         return self.take({"now": iso(self.now_ms), **line})
@@ -61,7 +77,7 @@ class Story(Lockstep):
             "entryprice": float(limit or 0),
             "execution_price": 0.0,
         }
-        uuid = self.table.uuid()
+        uuid = self.uuid()
         if sl is None and tp is None:
             return self.command("CreateTraderOrder", request, uuid=uuid)
         legs = {"sl": sl, "tp": tp}
@@ -77,7 +93,7 @@ class Story(Lockstep):
     def _closing(self, account: str, mode: str, price: float = 0.0) -> dict[str, Any]:
         return {
             "account_id": account,
-            "uuid": self.order(account).uuid,
+            "uuid": self.order_uuid(account),
             "order_type": mode,
             "settle_margin": 0.0,
             "order_status": "FILLED",
@@ -85,7 +101,7 @@ class Story(Lockstep):
         }
 
     def cancel(self, account: str) -> list[Event]:
-        uuid = self.order(account).uuid
+        uuid = self.order_uuid(account)
         request = {"account_id": account, "uuid": uuid, "order_type": "LIMIT", "order_status": "CANCELLED"}
         return self.command("CancelTraderOrder", request)
 
@@ -97,12 +113,12 @@ class Story(Lockstep):
             "order_status": "FILLED",
             "deposit": float(deposit),
         }
-        return self.command("CreateLendOrder", request, uuid=self.table.uuid())
+        return self.command("CreateLendOrder", request, uuid=self.uuid())
 
     def withdraw(self, account: str) -> list[Event]:
         request = {
             "account_id": account,
-            "uuid": self.deposit(account).uuid,
+            "uuid": self.deposit_uuid(account),
             "order_type": "LEND",
             "settle_withdraw": 0.0,
             "order_status": "FILLED",
@@ -110,7 +126,19 @@ class Story(Lockstep):
         }
         return self.command("ExecuteLendOrder", request)
 
-    # What there is now, as the model has it (and the engine agreed).
+
+class Story(Lockstep, Words):
+    """A scenario told by name and played on engine and model; what there is now is as the model has it."""
+
+    def __init__(self, profile: str = "default", *, tlv: int = 200_000_000, tps: int = 200_000) -> None:
+        Lockstep.__init__(self, profile, tlv, tps)
+        Words.__init__(self)
+
+    def order_uuid(self, account: str) -> str:
+        return self.order(account).uuid
+
+    def deposit_uuid(self, account: str) -> str:
+        return self.deposit(account).uuid
 
     def order(self, account: str) -> Trader:
         (found,) = [order for order in self.model.ledger.traders.values() if order.account_id == account]

@@ -203,12 +203,12 @@ class Auditor:
         margin, tlv = int(order["initial_margin"]), self.books.tlv
         payout, change = int(order["available_margin"]), -rounded(payment)
         assert float(next_state["tlv"]) == float(max(0, tlv + change))
-        slack = 0 if self.exact else 1 + abs(change) // 2**50  # W-06, and doubles beyond 2^53
+        slack = (0 if self.exact else 1) + abs(payout) // 2**53  # W-06; a double beyond 2^53 (90,071,992 BTC) has gaps
         assert abs(payout + change - margin) <= slack, "I-09"
         self.slack += slack
         if self.exact:
             assert payment == int(payment), "W-06"
-            assert 0 <= payout <= margin + tlv, "I-09"
+            assert 0 <= payout <= margin + tlv + slack, "I-09"
         if order["order_status"] == "LIQUIDATE":
             assert change == margin, "I-10"
 

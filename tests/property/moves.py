@@ -281,6 +281,8 @@ def _lend(table: Table) -> dict[str, Any]:
 
 def _withdraw(table: Table) -> dict[str, Any]:
     lender = table.pick([*table.ledger.lenders.values(), None])
+    if lender:
+        table.now_ms = max(table.now_ms, lender.deposited_ms + table.pick([0, HOUR_MS, HOUR_MS - 1]))
     owner = lender.account_id if lender else "nobody"
     request = {
         "account_id": table.pick([owner] * 9 + ["stranger"]),

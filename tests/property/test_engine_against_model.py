@@ -1,7 +1,7 @@
 """The engine against an independent model: a plain ledger written from the specification by one who had not read it.
 
 Random scenarios go through both; after every input each record must be the one that the model expects, and the stream
-by itself must keep the invariants of section 13. `TWILIGHT_PROPERTY_EXAMPLES` sets how many scenarios (default 30).
+by itself must keep the invariants of section 13. `TWILIGHT_PROPERTY_EXAMPLES` sets how many scenarios (default 80).
 """
 
 import json
@@ -18,7 +18,7 @@ from twilight.core.replay import RawRecord, replay
 from twilight.core.simulate import simulate
 from twilight.domain.snapshot import state_hash
 
-EXAMPLES = int(os.environ.get("TWILIGHT_PROPERTY_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("TWILIGHT_PROPERTY_EXAMPLES", "80"))
 FIRST_TICK = {"now": "2026-03-11T10:00:00+00:00", "tick": {"price": 65000.0}}
 MOVES = st.tuples(st.sampled_from(KINDS), st.tuples(*[st.integers(0, 2**16 - 1)] * NUMBERS))
 SCENARIOS = st.lists(MOVES, min_size=20, max_size=100)

@@ -128,3 +128,14 @@ def test_a_hundred_positions_are_liquidated_by_one_tick(profile: str) -> None:
     assert answers(story.tick(40_000)) == ["LIQUIDATE"] * 50
     assert answers(story.tick(90_000)) == ["LIQUIDATE"] * 50
     assert story.pool[0] == 200_000_000 + sum(range(1000, 1100))
+
+
+@pytest.mark.parametrize(("held_ms", "gain"), [(3_599_999, False), (3_600_000, True)])
+def test_a_deposit_earns_from_the_very_hour_on(held_ms: int, *, gain: bool) -> None:
+    story = unlimited("default")
+    story.open("A", "LONG", 1_000_000, 50)
+    story.lend("L", 100_000_000)
+    story.tick(60_000)
+    story.wait(held_ms - 250)
+    (left,) = [event.value[0] for event in story.withdraw("L") if event.kind == "LendOrder"]
+    assert (left["payment"] > 0) == gain

@@ -18,6 +18,7 @@ PARAMETERS: dict[str, Any] = {
     "origin": NOW - timedelta(days=2),
     "length": timedelta(minutes=5),
     "base_rows": 50,
+    "base_s": 60,
     "now": NOW,
     "then": NOW - timedelta(days=1),
     "exponent": 365,

@@ -23,18 +23,18 @@ ONE_DAY_CHANGE = "ONE_DAY_CHANGE"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
-# interval -> (resolution text, query of the base table, length of a base row, length of a candle)
-INTERVALS: dict[str, tuple[str, str, timedelta, timedelta]] = {
-    "ONE_MINUTE": ("1 minute", "candles_1min", _MINUTE, _MINUTE),
-    "FIVE_MINUTE": ("5 minutes", "candles_1min", _MINUTE, 5 * _MINUTE),
-    "FIFTEEN_MINUTE": ("15 minutes", "candles_1min", _MINUTE, 15 * _MINUTE),
-    "THIRTY_MINUTE": ("30 minutes", "candles_1min", _MINUTE, 30 * _MINUTE),
-    "ONE_HOUR": ("1 hour", "candles_1hour", _HOUR, _HOUR),
-    "FOUR_HOUR": ("4 hours", "candles_1hour", _HOUR, 4 * _HOUR),
-    "EIGHT_HOUR": ("8 hours", "candles_1hour", _HOUR, 8 * _HOUR),
-    "TWELVE_HOUR": ("12 hours", "candles_1hour", _HOUR, 12 * _HOUR),
-    "ONE_DAY": ("1 day", "candles_1day", _DAY, _DAY),
-    ONE_DAY_CHANGE: ("1 day", "candles_1min", _MINUTE, _DAY),
+# interval -> (resolution text, length of a base row, length of a candle)
+INTERVALS: dict[str, tuple[str, timedelta, timedelta]] = {
+    "ONE_MINUTE": ("1 minute", _MINUTE, _MINUTE),
+    "FIVE_MINUTE": ("5 minutes", _MINUTE, 5 * _MINUTE),
+    "FIFTEEN_MINUTE": ("15 minutes", _MINUTE, 15 * _MINUTE),
+    "THIRTY_MINUTE": ("30 minutes", _MINUTE, 30 * _MINUTE),
+    "ONE_HOUR": ("1 hour", _HOUR, _HOUR),
+    "FOUR_HOUR": ("4 hours", _HOUR, 4 * _HOUR),
+    "EIGHT_HOUR": ("8 hours", _HOUR, 8 * _HOUR),
+    "TWELVE_HOUR": ("12 hours", _HOUR, 12 * _HOUR),
+    "ONE_DAY": ("1 day", _DAY, _DAY),
+    ONE_DAY_CHANGE: ("1 day", _MINUTE, _DAY),
 }
 
 
@@ -42,7 +42,7 @@ async def candle_rows(
     database: Database, interval: str, since: datetime, limit: int, offset: int
 ) -> tuple[list[Candle], int | None]:
     """Return the candles and the newest offset that made them, None when there is no candle."""
-    resolution, query, base, length = INTERVALS[interval]
+    resolution, base, length = INTERVALS[interval]
     now = datetime.now(UTC)
     if since > now:
         return [], None
@@ -51,8 +51,9 @@ async def candle_rows(
     wanted = clamp_rows(limit, HISTORY_ROWS_MAX)
     skipped = min(clamp_offset(offset), 1_000 * HISTORY_ROWS_MAX)
     rows = await database.rows(
-        query,
+        "candles",
         "candles info",
+        base_s=int(base.total_seconds()),
         start=start,
         origin=origin,
         length=length,

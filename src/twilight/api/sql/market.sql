@@ -45,54 +45,12 @@ where ts >= %(since)s and ts < %(until)s
 order by ts, src_offset
 limit %(limit)s offset %(offset)s;
 
--- name: candles_1min
+-- name: candles
 -- A carried row only repeats the price before it: it is no data. As many base rows are read as the
 -- candles asked for can have.
 with base as (
-    select * from candles_1min
-    where start_time >= %(start)s and not carried
-    order by start_time
-    limit %(base_rows)s
-)
-select date_bin(%(length)s, start_time, %(origin)s) as bucket,
-       (array_agg(open order by start_time))[1] as open,
-       max(high) as high,
-       min(low) as low,
-       (array_agg(close order by start_time desc))[1] as close,
-       sum(btc_volume) as btc_volume,
-       sum(usd_volume) as usd_volume,
-       sum(trades) as trades,
-       max(last_offset) as last_offset
-from base
-group by bucket
-order by bucket
-limit %(limit)s offset %(offset)s;
-
--- name: candles_1hour
-with base as (
-    select * from candles_1hour
-    where start_time >= %(start)s and not carried
-    order by start_time
-    limit %(base_rows)s
-)
-select date_bin(%(length)s, start_time, %(origin)s) as bucket,
-       (array_agg(open order by start_time))[1] as open,
-       max(high) as high,
-       min(low) as low,
-       (array_agg(close order by start_time desc))[1] as close,
-       sum(btc_volume) as btc_volume,
-       sum(usd_volume) as usd_volume,
-       sum(trades) as trades,
-       max(last_offset) as last_offset
-from base
-group by bucket
-order by bucket
-limit %(limit)s offset %(offset)s;
-
--- name: candles_1day
-with base as (
-    select * from candles_1day
-    where start_time >= %(start)s and not carried
+    select * from candle
+    where length_s = %(base_s)s and start_time >= %(start)s and not carried
     order by start_time
     limit %(base_rows)s
 )

@@ -61,7 +61,7 @@ class CandleFeed:
     def __init__(self, interval: str, channels: tuple[Channel, ...]) -> None:
         self.channels = channels
         self._interval = interval
-        self._length = INTERVALS[interval][3]
+        self._length = INTERVALS[interval][2]
         self._since: datetime | None = None
         self._seq = -1
 

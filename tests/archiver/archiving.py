@@ -8,14 +8,13 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from twilight.archiver.pipeline import Pipeline
 from twilight.archiver.postgres.connection import connect
 from twilight.archiver.postgres.migrate import migrate
 from twilight.archiver.postgres.tables import DERIVED_TABLES
 from twilight.archiver.postgres.writer import Writer
 from twilight.archiver.record import CORE
-from twilight.archiver.sink import Sink
 from twilight.bus import Record
-from twilight.ops.health import Check
 from twilight.wire.keys import EventKey, encode_key
 from twilight.wire.records import read_records
 
@@ -66,30 +65,25 @@ class Archive:
             name = sql.Identifier(url.rsplit("/", 1)[1])
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(sql.SQL("ALTER DATABASE {} SET timezone = {}").format(name, timezone))
-        self.connection = connect(url)
+        self.connection = self.asking = connect(url)
         if not reads_only:
             self.restart()
 
     def restart(self) -> None:
         """Open a new writer on the same tables."""
         self.close()
-        self.connection = connect(self.url)
-        self.writer = Writer(self.connection, CORE)
+        self.connection, self.asking = connect(self.url), connect(self.url)
+        self.writer = Writer(self.connection, CORE, asking=self.asking)
         assert self.writer.try_lock()
         self.reader = self.writer.open()
 
     def feed(self, records: Sequence[Record], size: int = 1_000) -> None:
         """Write records in batches, the way the sink does: what is refused is isolated."""
-        sink = Sink(
-            CORE,
-            self.url,
-            lambda _: None,
-            Check("core"),
-            batch_records_max=size,
-            poll_timeout_s=1,  # type: ignore[arg-type, return-value]
-        )
-        for start in range(0, len(records), size):
-            sink._store_batch(self.writer, self.reader, records[start : start + size])
+        with Pipeline(self.writer, lambda *_: None) as pipeline:
+            for start in range(0, len(records), size):
+                entries = self.reader.entries(records[start : start + size])
+                pipeline.put(entries, self.reader.newest_event_ns)
+            pipeline.drain()
 
     def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -110,6 +104,9 @@ class Archive:
 
     def close(self) -> None:
         """Let the database go; the server notices a moment later."""
+        if self.connection.closed:
+            return
+        self.asking.close()
         if self.connection.closed:
             return
         pid = self.connection.info.backend_pid

@@ -7,6 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 
 import psycopg
@@ -16,10 +17,11 @@ from twilight.archiver.postgres import tables
 from twilight.archiver.postgres.connection import Connection, connect
 from twilight.archiver.postgres.copying import copy_rows
 from twilight.archiver.postgres.expected import Expected
+from twilight.archiver.postgres.merging import state_rows
 from twilight.archiver.postgres.migrate import migrate
-from twilight.archiver.postgres.raw import write_raw
+from twilight.archiver.postgres.raw import raw_copy
 from twilight.archiver.postgres.tables import Row
-from twilight.archiver.postgres.writer import Writer, state_rows
+from twilight.archiver.postgres.writer import Writer
 from twilight.archiver.reading import Duplicates, Reader
 from twilight.archiver.record import CORE, Entry
 from twilight.bus import Producer, Record, TopicSpec, ensure
@@ -27,12 +29,12 @@ from twilight.local.servers import Postgres, free_ports
 from twilight.wire.records import read_records
 
 LOG = Path("data") / "reference-log" / "CoreEventLogTopic.jsonl.gz"
-DAY = b"2026-11-25T"
+DAY = date(2026, 11, 25)
 _UUID = re.compile(rb"\b[0-9a-f]{8}(?=-[0-9a-f]{4}-4[0-9a-f]{3}-)")
 
 
 def long_log(shared: Path, records: int) -> list[Record]:
-    """Return so many records: the recorded log again and again, each time with other orders, a month later."""
+    """Return so many records: the recorded log again and again, each time with other orders, on the next day."""
     found = [(r.ts, r.key, r.value) for r in read_records(shared / LOG)]
     log: list[Record] = []
     for turn in range(-(-records // len(found))):
@@ -45,9 +47,7 @@ def _turned(part: bytes | None, turn: int) -> bytes | None:
     """Return the bytes with the turn's own order ids and day."""
     if part is None or turn == 0:
         return part
-    year, rest = divmod(turn, 12 * 28)
-    month, day = divmod(rest, 28)
-    part = part.replace(DAY, b"%04d-%02d-%02dT" % (2027 + year, month + 1, day + 1))
+    part = part.replace(b"%sT" % str(DAY).encode(), b"%sT" % str(DAY + timedelta(days=turn)).encode())
     return _UUID.sub(lambda found: b"%08x" % (int(found[0], 16) ^ turn), part)
 
 
@@ -129,6 +129,6 @@ def bare(connection: Connection) -> None:
 def copy_bare(connection: Connection, decoded: Decoded) -> None:
     """COPY every row, each table in one go, all in one transaction."""
     with connection.transaction():
-        write_raw(connection, decoded.entries)
+        raw_copy(decoded.entries).run(connection)
         for (name, columns), rows in decoded.rows.items():
             copy_rows(connection, name, columns, rows)

@@ -170,8 +170,8 @@ def _sink(settings: ArchiverSettings, stream: str, topic: str, health: Health) -
 async def _show(health: Health, sinks: list[Sink]) -> None:
     while True:
         health.extra["streams"] = {sink.stream: _state(sink) for sink in sinks}
-        health.extra["lag_records"] = sinks[0].lag_records
-        health.extra["lag_s"] = round(sinks[0].lag_s, 3)
+        health.extra["lag_records"] = sinks[0].lag.records
+        health.extra["lag_s"] = round(sinks[0].lag.seconds, 3)
         await asyncio.sleep(HEALTH_EVERY_S)
 
 
@@ -179,6 +179,6 @@ def _state(sink: Sink) -> dict[str, object]:
     return {
         "state": sink.state,
         "position": sink.position,
-        "lag_records": sink.lag_records,
-        "lag_s": round(sink.lag_s, 3),
+        "lag_records": sink.lag.records,
+        "lag_s": round(sink.lag.seconds, 3),
     }

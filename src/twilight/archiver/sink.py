@@ -5,26 +5,24 @@ tables say (storage specification 3.2). A record that the database refuses is is
 """
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 
 import psycopg
 
 from twilight.archiver import metrics
+from twilight.archiver.lag import Lag, LagWatch
+from twilight.archiver.pipeline import Pipeline
 from twilight.archiver.postgres.connection import connect
-from twilight.archiver.postgres.isolating import write_isolating
 from twilight.archiver.postgres.writer import Writer
 from twilight.archiver.reading import Reader
 from twilight.archiver.record import Entry
-from twilight.bus import LogReader, Record
+from twilight.bus import LogReader
 from twilight.ops import logs
 from twilight.ops.errors import Unavailable
 from twilight.ops.health import Check
 
 STANDBY_POLL_S = 0.5
-MEASURE_EVERY_S = 1.0
 WAIT_FIRST_S, WAIT_MAX_S = 0.2, 30.0
-MS_PER_S = 1_000
 
 _log = logs.get(__name__)
 
@@ -48,8 +46,7 @@ class Sink:
     ) -> None:
         self.stream = stream
         self.position: int | None = None
-        self.lag_records = 0
-        self.lag_s = 0.0
+        self.lag = Lag()
         self.state = "waiting"
         self._database_url = database_url
         self._open_log = open_log
@@ -57,7 +54,6 @@ class Sink:
         self._batch_records_max = batch_records_max
         self._poll_timeout_s = poll_timeout_s
         self._topic_id = topic_id
-        self._measured_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Store records until `stop` is set; servers that are away are waited for, without an end.
@@ -83,9 +79,9 @@ class Sink:
         _log.warning("session ended, will be started again", stream=self.stream, reason=reason, wait_s=wait_s)
 
     def _session(self, stop: threading.Event) -> None:
-        """Store records with one connection, until told to stop."""
-        with connect(self._database_url) as connection:
-            writer = Writer(connection, self.stream)
+        """Store records with one connection, until told to stop; a second one asks while the first writes."""
+        with connect(self._database_url) as connection, connect(self._database_url) as asking:
+            writer = Writer(connection, self.stream, asking=asking)
             if not self._wait_for_lock(writer, stop):
                 return
             reader = writer.open(None if self._topic_id is None else self._topic_id())
@@ -113,18 +109,20 @@ class Sink:
             log.seek(first)
 
     def _store(self, writer: Writer, reader: Reader, log: LogReader, stop: threading.Event) -> None:
-        while not stop.is_set():
-            records = log.read(self._batch_records_max, self._poll_timeout_s)
-            if records:
-                self._store_batch(writer, reader, records)
-            self._measure(log, records)
+        def stored(entries: Sequence[Entry], rows: int, seconds: float) -> None:
+            self._count(entries, rows, seconds)
+            self.position = writer.position
 
-    def _store_batch(self, writer: Writer, reader: Reader, records: Sequence[Record]) -> None:
-        started = time.monotonic()
-        entries = reader.entries(records)
-        rows = write_isolating(writer, entries, reader.newest_event_ns)
-        self._count(entries, rows, time.monotonic() - started)
-        self.position = writer.position
+        with LagWatch(self.stream, log, self.lag) as watch, Pipeline(writer, stored) as pipeline:
+            while not stop.is_set():
+                records = log.read(self._batch_records_max, self._poll_timeout_s)
+                if records:
+                    pipeline.put(reader.entries(records), reader.newest_event_ns)
+                    watch.measure(self.position or 0, self.position, records[-1].timestamp_ms)
+                else:
+                    pipeline.drain()
+                    watch.measure(max(self.position or 0, log.position()), self.position, None)
+            pipeline.drain()
 
     def _count(self, entries: Sequence[Entry], rows: int, seconds: float) -> None:
         first, last = entries[0].source.offset, entries[-1].source.offset
@@ -136,20 +134,3 @@ class Sink:
         metrics.DEAD_LETTERS.labels(self.stream).inc(sum(entry.dead is not None for entry in entries))
         metrics.DUPLICATES.labels(self.stream).inc(sum(entry.duplicate_of is not None for entry in entries))
         metrics.OFFSET_GAPS.labels(self.stream).inc(max(0, before + last - first + 1 - len(entries)))
-
-    def _measure(self, log: LogReader, records: Sequence[Record]) -> None:
-        """Bring the lag up to date, at most once a second: it asks the broker."""
-        now = time.monotonic()
-        if now - self._measured_at < MEASURE_EVERY_S:
-            return
-        self._measured_at = now
-        reached = max(self.position or 0, log.position())
-        self.lag_records = max(0, log.end_offset() - reached)
-        if self.lag_records == 0:
-            self.lag_s = 0.0
-        elif records:
-            self.lag_s = max(0.0, time.time() - records[-1].timestamp_ms / MS_PER_S)
-        if self.position is not None:
-            log.commit(self.position)
-        metrics.LAG_RECORDS.labels(self.stream).set(self.lag_records)
-        metrics.LAG_SECONDS.labels(self.stream).set(self.lag_s)

@@ -1,18 +1,18 @@
 """COPY as fast as this side can feed it: a table's rows become one text in one call.
 
 msgspec writes rows as JSON arrays; without their brackets these are CSV lines as PostgreSQL reads them, with the
-backslash as escape. Only a control character inside a text would be read otherwise: then the slow way is taken.
+backslash as escape. Only a control character inside a text would be read otherwise: then each field is written apart.
 The raw log goes over in binary, because its bytes would double as text.
 """
 
 import struct
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from twilight.archiver.postgres.connection import Connection
-from twilight.archiver.postgres.tables import Row, StateTable
-from twilight.archiver.postgres.values import is_missing
+from twilight.archiver.postgres.tables import Row, Value
 
 _encoder = msgspec.json.Encoder()
 _LENGTH = struct.Struct(">i").pack
@@ -23,37 +23,49 @@ _TRAILER = b"\xff\xff"
 EPOCH_2000_US = 946_684_800_000_000
 
 
-def csv_text(rows: Sequence[Row]) -> bytes | None:
-    """Return rows as CSV, None when a text holds what only the slow way can write."""
+class Copy(NamedTuple):
+    """One COPY into a table: its statement and everything that is sent."""
+
+    statement: str
+    body: bytes
+
+    def run(self, connection: Connection) -> None:
+        """Send it, inside the caller's transaction if there is one."""
+        with connection.cursor() as cursor, cursor.copy(self.statement) as copy:
+            copy.write(self.body)
+
+
+def csv_text(rows: Sequence[Row]) -> bytes:
+    """Return rows as CSV lines: a text is always quoted, so a bare null is none."""
     text = _encoder.encode_lines(rows)
     if b"\\" in text and b"\\" in text.replace(b"\\\\", b"").replace(b'\\"', b""):
-        return None
+        return b"".join(b",".join(map(_csv_field, row)) + b"\n" for row in rows)
     return text[1:-2].replace(b"]\n[", b"\n") + b"\n"
+
+
+def _csv_field(value: Value) -> bytes:
+    """Return one field; control characters in a text stand as they are, which JSON would write otherwise."""
+    if isinstance(value, str):
+        return b'"' + value.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
+    return _encoder.encode(value)
+
+
+def copy_of(table: str, columns: Sequence[str], rows: Sequence[Row]) -> Copy:
+    """Return the COPY of rows into a table."""
+    names = ", ".join(columns)
+    return Copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')", csv_text(rows))
 
 
 def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
     """COPY rows into a table."""
-    if not rows:
-        return
-    text = csv_text(rows)
-    names = ", ".join(columns)
-    with connection.cursor() as cursor:
-        if text is not None:
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')") as copy:
-                copy.write(text)
-        else:
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row([None if is_missing(value) else value for value in row])
+    if rows:
+        copy_of(table, columns, rows).run(connection)
 
 
-def copy_binary(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
-    """COPY rows that are PostgreSQL's binary form already."""
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)") as copy,
-    ):
-        copy.write(b"".join((_HEADER, *rows, _TRAILER)))
+def binary_copy(table: str, columns: Sequence[str], rows: Iterable[bytes]) -> Copy:
+    """Return the COPY of rows that are PostgreSQL's binary form already."""
+    body = b"".join((_HEADER, *rows, _TRAILER))
+    return Copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)", body)
 
 
 def binary_bytes(value: bytes | None) -> bytes:
@@ -91,41 +103,3 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
-
-
-def make_stages(connection: Connection, tables: Iterable[StateTable]) -> None:
-    """Make the staging tables of this session; each is empty again after every transaction."""
-    for table in tables:
-        connection.execute(
-            f"CREATE TEMP TABLE IF NOT EXISTS {table.stage} ON COMMIT DELETE ROWS AS"  # noqa: S608 - our own names
-            f" SELECT {', '.join(table.columns)} FROM {table.name} WITH NO DATA"
-        )
-
-
-def upsert(connection: Connection, table: StateTable, rows: Sequence[Row], rule: str) -> None:
-    """Merge rows into a table by way of its staging table; once for each table and transaction.
-
-    Args:
-        connection: inside a transaction.
-        table: the target.
-        rows: at most one for each key.
-        rule: what to do with a key that is there, from `ON CONFLICT` on.
-    """
-    if not rows:
-        return
-    columns = ", ".join(table.columns)
-    copy_rows(connection, table.stage, table.columns, rows)
-    connection.execute(
-        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {table.stage}{rule}"  # noqa: S608 - ours
-    )
-
-
-def replacing(table: StateTable, kept: Sequence[str] = ()) -> str:
-    """Return the rule that takes every column but the keys and those to keep from the new row."""
-    taken = (column for column in table.columns if column not in table.keys and column not in kept)
-    return f" ON CONFLICT ({', '.join(table.keys)}) DO UPDATE SET " + ", ".join(f"{c} = EXCLUDED.{c}" for c in taken)
-
-
-def leaving(table: StateTable) -> str:
-    """Return the rule that leaves a key that is there as it is."""
-    return f" ON CONFLICT ({', '.join(table.keys)}) DO NOTHING"

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from twilight.archiver.postgres import tables
 from twilight.archiver.postgres.batch import Batch, Key
 from twilight.archiver.postgres.fold import Fold, with_margins
+from twilight.archiver.postgres.merging import state_rows
 from twilight.archiver.postgres.tables import Row, StateTable
-from twilight.archiver.postgres.writer import state_rows
 from twilight.archiver.record import Entry
 
 States = dict[StateTable, dict[Key, Row]]

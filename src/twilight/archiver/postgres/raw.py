@@ -1,16 +1,16 @@
 """The raw log, dead letters and duplicates: every record byte for byte, before anything else (storage 4)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from twilight.archiver.postgres.connection import Connection
 from twilight.archiver.postgres.copying import (
+    Copy,
     binary_bytes,
+    binary_copy,
     binary_int4,
     binary_int8,
     binary_json,
     binary_text,
     binary_timestamp,
-    copy_binary,
 )
 from twilight.archiver.reading import key_columns
 from twilight.archiver.record import Entry
@@ -22,19 +22,19 @@ DEAD = 'stream partition "offset" reason detail key_raw payload_raw'.split()
 DUPLICATE = 'stream partition "offset" event_type first_offset'.split()
 
 
-def write_raw(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Write the records byte for byte."""
-    copy_binary(connection, "event_log", RAW, map(_raw_row, entries))
+def raw_copy(entries: Sequence[Entry]) -> Copy:
+    """Return the COPY of the records byte for byte."""
+    return binary_copy("event_log", RAW, map(_raw_row, entries))
 
 
-def write_found(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Write which of the records are dead, and which were sent before."""
+def found_copies(entries: Sequence[Entry]) -> Iterator[Copy]:
+    """Yield what tells which of the records are dead, and which were sent before."""
     dead = [_dead_row(entry) for entry in entries if entry.dead is not None]
     if dead:
-        copy_binary(connection, "dead_letter", DEAD, dead)
+        yield binary_copy("dead_letter", DEAD, dead)
     found = [_duplicate_row(entry) for entry in entries if entry.duplicate_of is not None]
     if found:
-        copy_binary(connection, "event_duplicate", DUPLICATE, found)
+        yield binary_copy("event_duplicate", DUPLICATE, found)
 
 
 def _fields(count: int) -> bytes:

@@ -9,16 +9,12 @@ from typing import NamedTuple
 
 import psycopg
 
-from twilight.archiver.postgres import copying, tables
-from twilight.archiver.postgres.batch import Batch, Key
-from twilight.archiver.postgres.candles import recount
+from twilight.archiver.postgres.batch import Batch
 from twilight.archiver.postgres.connection import Connection
-from twilight.archiver.postgres.copying import copy_rows, leaving, replacing, upsert
 from twilight.archiver.postgres.fold import Fold
-from twilight.archiver.postgres.folding.moves import candle_row
 from twilight.archiver.postgres.loading import learn_trades, load_duplicates, load_memory
-from twilight.archiver.postgres.raw import write_found, write_raw
-from twilight.archiver.postgres.tables import Row, StateTable
+from twilight.archiver.postgres.merging import Work, make_stages, work_of
+from twilight.archiver.postgres.raw import found_copies, raw_copy
 from twilight.archiver.reading import Duplicates, Reader
 from twilight.archiver.record import CORE, Entry
 from twilight.ops.errors import Corrupt, Unavailable
@@ -26,48 +22,6 @@ from twilight.ops.errors import Corrupt, Unavailable
 CONSUMER = "archiver"
 PARTITION_LEAD = 1_000_000  # offsets: the next partition of each table is made this long before it is needed
 PARTITION_LOCK = 0x70617274  # any number that only the making of partitions uses
-
-_MARGINS_ONLY = (
-    " ON CONFLICT (uuid) DO UPDATE SET available_margin = EXCLUDED.available_margin,"
-    " maintenance_margin = EXCLUDED.maintenance_margin, liquidation_price = EXCLUDED.liquidation_price,"
-    " last_src_offset = EXCLUDED.last_src_offset WHERE trader_order_current.order_status = 'FILLED'"
-)
-_POOL_MINUTE = replacing(tables.POOL_MINUTE, ["samples"]) + (
-    ", samples = lend_pool_price_minute.samples + EXCLUDED.samples"
-)
-_RULES: dict[StateTable, str] = {
-    tables.ORDER_CURRENT: replacing(tables.ORDER_CURRENT, ["first_ts"]),
-    tables.ORDER_MARGINS: _MARGINS_ONLY,
-    tables.LEND_CURRENT: replacing(tables.LEND_CURRENT, ["first_ts"]),
-    tables.ACCOUNT_LINK: leaving(tables.ACCOUNT_LINK),
-    tables.TRADE: leaving(tables.TRADE),
-    tables.CANDLE: replacing(tables.CANDLE),
-    tables.TRIGGER_CURRENT: replacing(tables.TRIGGER_CURRENT),
-    tables.ORDER_BOOK: replacing(tables.ORDER_BOOK),
-    tables.POOL_MINUTE: _POOL_MINUTE,
-}
-_EMPTY_BOOK = "DELETE FROM order_book_entry b USING stage_order_book_entry s WHERE s.size = 0 AND (b.order_uuid, b.kind) = (s.order_uuid, s.kind)"  # noqa: E501 - one statement
-
-_NAME_ANSWERS = """
-UPDATE transaction_hash AS unnamed SET request_id_filled = (
-    SELECT earlier.request_id_filled FROM transaction_hash AS earlier
-    WHERE earlier.order_id = unnamed.order_id AND earlier.src_offset < unnamed.src_offset
-      AND earlier.request_id_filled IS NOT NULL
-      AND earlier.order_status = ANY (CASE
-          WHEN unnamed.order_status = 'FILLED' THEN ARRAY['PENDING']
-          WHEN unnamed.order_status = 'LIQUIDATE' THEN ARRAY['FILLED', 'PENDING']
-          WHEN unnamed.order_status = 'SETTLED' AND unnamed.order_type = 'LIMIT'
-              THEN ARRAY['LimitPriceAdded', 'LimitPriceUpdated']
-          WHEN unnamed.order_status = 'SETTLED' AND unnamed.order_type = 'Stoploss'
-              THEN ARRAY['StopLossAdded', 'StopLossUpdated']
-          WHEN unnamed.order_status = 'SETTLED' AND unnamed.order_type = 'Takeprofit'
-              THEN ARRAY['TakeProfitAdded', 'TakeProfitUpdated']
-          ELSE ARRAY[]::text[] END)
-    ORDER BY earlier.src_offset DESC LIMIT 1)
-WHERE unnamed.src_stream = %s AND unnamed.src_partition = %s AND unnamed.src_offset = ANY (%s)
-  AND unnamed.request_id_filled IS NULL
-"""
-
 
 _POSITION = """
 INSERT INTO ingest_offset (consumer, stream, partition, next_offset, broker_ts, newest_event_ns, topic_id, records,
@@ -82,9 +36,10 @@ WHERE ingest_offset.next_offset = %(before)s AND ingest_offset.generation = %(ge
 """
 
 
-class _Step(NamedTuple):
+class Step(NamedTuple):
     """How far a batch moves the position."""
 
+    before: int
     next_offset: int
     broker_ts: str
     newest_event_ns: int | None
@@ -92,15 +47,36 @@ class _Step(NamedTuple):
     gaps: int
 
 
+class Prepared(NamedTuple):
+    """A batch, folded and encoded: what is left is PostgreSQL's work."""
+
+    entries: list[Entry]
+    step: Step
+    work: Work
+
+
 class Moved(Unavailable):
     """The tables are not where this writer left them: someone else wrote or swapped them; open it again."""
 
 
 class Writer:
-    """Writes one stream. `try_lock`, then `open`; after any error but a refused batch, make a new one."""
+    """Writes one stream. `try_lock`, then `open`; after any error but a refused batch, make a new one.
 
-    def __init__(self, connection: Connection, stream: str, partition: int = 0, *, keeps_raw_log: bool = True) -> None:
+    `prepare` and `store` may run side by side in two threads, for one batch while the one before is stored, when
+    `asking` is a connection of its own.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        partition: int = 0,
+        *,
+        keeps_raw_log: bool = True,
+        asking: Connection | None = None,
+    ) -> None:
         self._connection = connection
+        self._asking = asking or connection
         self._keeps_raw_log = keeps_raw_log
         self._stream = stream
         self._partition = partition
@@ -108,6 +84,7 @@ class Writer:
         self._partitions_to = -1
         self._generation = 0
         self._topic_id: str | None = None
+        self._prepared_to: int | None = None
         self.position: int | None = None
 
     def try_lock(self) -> bool:
@@ -122,7 +99,7 @@ class Writer:
         Raises:
             Corrupt: the tables are of another incarnation of the topic.
         """
-        copying.make_stages(self._connection, tables.STATE_TABLES)
+        make_stages(self._connection)
         row = self._connection.execute(
             "SELECT next_offset, newest_event_ns, topic_id, generation FROM ingest_offset"
             " WHERE consumer = %s AND stream = %s AND partition = %s",
@@ -144,44 +121,61 @@ class Writer:
         return load_duplicates(self._connection, self._stream, self._partition, self.position)
 
     def reload(self) -> None:
-        """Forget what a batch that was refused has left in memory."""
+        """Forget what was prepared and is not stored: go on from what the tables say."""
+        self._prepared_to = self.position
         if self._stream == CORE:
             self._fold = Fold(load_memory(self._connection, self._stream, self._partition))
 
-    def write(self, entries: Sequence[Entry], newest_event_ns: int | None = None) -> int:
+    def write(self, entries: list[Entry], newest_event_ns: int | None = None) -> int:
         """Write a batch and its position in one transaction; return how many rows it made.
 
         Raises:
             Moved: the position is not the one that this writer left.
             psycopg.Error: it was rolled back; `blames_a_record` tells whether a record of the batch is to blame.
         """
-        step = self._step(entries, newest_event_ns)
-        self._make_partitions(step.next_offset)
+        prepared = self.prepare(entries, newest_event_ns)
         try:
-            return self._write(entries, step)
+            return self.store(prepared)
         except psycopg.errors.UniqueViolation:
             new = self._without_known(entries)
             if len(new) == len(entries):
                 raise
             self.reload()
-            return self._write(new, step)
+            return self.store(self.prepare(new, newest_event_ns, prepared.step))
 
-    def _step(self, entries: Sequence[Entry], newest_event_ns: int | None) -> _Step:
-        first, last = entries[0].source.offset, entries[-1].source
-        before = first if self.position is None else self.position
-        gaps = max(0, last.offset + 1 - before - len(entries))
-        return _Step(last.offset + 1, last.broker_ts, newest_event_ns, len(entries), gaps)
+    def prepare(self, entries: list[Entry], newest_event_ns: int | None = None, step: Step | None = None) -> Prepared:
+        """Fold and encode the batch that follows the one prepared last.
 
-    def _write(self, entries: Sequence[Entry], step: _Step) -> int:
+        Raises:
+            ValueError, ArithmeticError: a value cannot be encoded.
+            psycopg.Error: the tables could not be asked for the trades of an order.
+        """
+        step = step or self._step(entries, newest_event_ns)
         batch = self._gather(entries)
+        raw = [raw_copy(entries)] if self._keeps_raw_log else []
+        self._prepared_to = step.next_offset
+        return Prepared(entries, step, work_of(batch, [*raw, *found_copies(entries)]))
+
+    def store(self, prepared: Prepared) -> int:
+        """Store a prepared batch and its position in one transaction; return how many rows it made.
+
+        Raises:
+            Moved: the position is not the one that this writer left.
+            psycopg.Error: it was rolled back; `blames_a_record` tells whether a record of the batch is to blame.
+        """
+        self._make_partitions(prepared.step.next_offset)
         with self._connection.transaction():
-            self._write_position(step)
-            if self._keeps_raw_log:
-                write_raw(self._connection, entries)
-            write_found(self._connection, entries)
-            self._write_rows(batch)
-        self.position = step.next_offset
-        return len(entries) + batch.count()
+            self._write_position(prepared.step)
+            prepared.work.run(self._connection, self._stream, self._partition)
+        self.position = prepared.step.next_offset
+        return len(prepared.entries) + prepared.work.rows
+
+    def _step(self, entries: Sequence[Entry], newest_event_ns: int | None) -> Step:
+        first, last = entries[0].source.offset, entries[-1].source
+        before = self._prepared_to
+        gaps = max(0, last.offset + 1 - (first if before is None else before) - len(entries))
+        at = -1 if before is None else before
+        return Step(at, last.offset + 1, last.broker_ts, newest_event_ns, len(entries), gaps)
 
     def _without_known(self, entries: Sequence[Entry]) -> list[Entry]:
         """Return the entries whose records are not in the raw log: the same position again changes nothing."""
@@ -196,22 +190,10 @@ class Writer:
         if self._stream != CORE:
             return Batch()
         unknown = self._fold.unknown_orders(entries)
-        learn_trades(self._connection, self._fold.memory.trades, unknown)
+        learn_trades(self._asking, self._fold.memory.trades, unknown)
         return self._fold.take(entries)
 
-    def _write_rows(self, batch: Batch) -> None:
-        for table, rows in batch.rows.items():
-            copy_rows(self._connection, table.name, table.columns, rows)
-        for state, rule in _RULES.items():
-            upsert(self._connection, state, list(state_rows(batch, state).values()), rule)
-        if tables.ORDER_BOOK in batch.states:
-            self._connection.execute(_EMPTY_BOOK)
-        if batch.unnamed:
-            self._connection.execute(_NAME_ANSWERS, (self._stream, self._partition, batch.unnamed))
-        if batch.late:
-            recount(self._connection, batch.late)
-
-    def _write_position(self, step: _Step) -> None:
+    def _write_position(self, step: Step) -> None:
         """Move the position, first of all: its row is what two transactions on one stream would wait for."""
         written = self._connection.execute(
             _POSITION,
@@ -221,7 +203,6 @@ class Writer:
                 "stream": self._stream,
                 "partition": self._partition,
                 "topic": self._topic_id,
-                "before": -1 if self.position is None else self.position,
                 "generation": self._generation,
             },
         )
@@ -236,10 +217,3 @@ class Writer:
             self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (PARTITION_LOCK,))
             self._connection.execute("CALL create_partitions(%s)", (needed + PARTITION_LEAD,))
         self._partitions_to = needed + PARTITION_LEAD
-
-
-def state_rows(batch: Batch, table: StateTable) -> dict[Key, Row]:
-    """Return the rows that a batch gives a table of states, by key."""
-    if table == tables.CANDLE:
-        return {key: candle_row(candle) for key, candle in batch.candles.items()}
-    return batch.states.get(table, {})

@@ -1,18 +1,17 @@
 """Archiver processes on a topic and a database of their own, to be killed."""
 
 import contextlib
-import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from tests.core.processes import readyz
 
 from twilight.bus import Producer, Record, TopicSpec, ensure
 from twilight.local.servers import free_ports
@@ -36,15 +35,7 @@ class Service:
 
     def ready(self) -> dict[str, Any]:
         """Return what `/readyz` says, nothing while it does not answer."""
-        try:
-            with urllib.request.urlopen(f"http://{self.ops}/readyz", timeout=5) as answer:
-                found: dict[str, Any] = json.load(answer)
-                return found
-        except urllib.error.HTTPError as error:
-            body: dict[str, Any] = json.load(error)
-            return body
-        except OSError:
-            return {}
+        return readyz(self.ops)
 
     def kill(self) -> None:
         """End it without a word."""

@@ -1,38 +1,92 @@
-"""`make chaos KILLS=200`: an active core and a standby, either killed at random moments under load."""
+"""`make chaos KILLS=200`: an active core and a standby, either killed at random moments under load, frozen, starved."""
 
-import os
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.core.processes import CoreProcess, running, until
-from tests.core.test_kills import assert_nothing_lost_and_nothing_doubled, load
+from tests.chaos.conftest import RunExchange
+from tests.chaos.exchange import Exchange, Say
+from tests.chaos.servers import full, small_disk
+from tests.core.processes import until
 
-KILLS = int(os.environ.get("TWILIGHT_CHAOS_KILLS", "200"))
+TAKEOVER_S_MAX = 10
+KILLS_A_GROUP = 50
+FROZEN_S = 30
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(7_200)]
-
-
-def leader_of(cores: list[CoreProcess]) -> CoreProcess:
-    """Return the core that leads, as soon as one does."""
-    return until(lambda: next((c for c in cores if c.readiness().get("role") == "leader"), None), "a core leads", 60)
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 
+@pytest.mark.timeout(5_400)
 def test_kills_of_active_and_standby_lose_nothing_and_double_nothing(
-    environment: dict[str, str], tmp_path: Path
+    run_exchange: RunExchange, kills: int, say: Say, tell: Callable[[str], None]
 ) -> None:
-    chance = random.Random(KILLS)
-    environment["SNAPSHOT_INTERVAL_S"] = "3"
-    other = {**environment, "DATA_DIR": str(tmp_path / "core-b")}
-    with running(environment, tmp_path / "a.log") as one, running(other, tmp_path / "b.log") as two:
-        with load(environment, per_s=50):
-            for survived in range(1, KILLS + 1):
-                leader_of([one, two]).until_serving()
-                time.sleep(chance.uniform(0.05, 1.0))
-                victim = chance.choice([one, two])
-                victim.kill()
-                victim.start()
-                print(f"{survived} kills survived")  # noqa: T201 - `make chaos` shows how far it is
-            leader_of([one, two]).until_serving()
-        assert_nothing_lost_and_nothing_doubled(leader_of([one, two]), environment)
+    chance = random.Random(kills)
+    takeovers_s: list[float] = []
+    with run_exchange() as exchange:
+        for survived in range(1, kills + 1):
+            exchange.leader()
+            time.sleep(chance.uniform(0.05, 1.0))
+            if survived % 4 == 0:
+                takeovers_s.append(takeover_s(exchange))
+            else:
+                chance.choice(exchange.cores).kill()
+            say(f"{survived} of {kills} kills")
+            if survived % KILLS_A_GROUP == 0:
+                exchange.audit()
+    assert max(takeovers_s, default=0) <= TAKEOVER_S_MAX, takeovers_s
+    tell(f"kills of cores survived: {kills} of {kills}; takeovers by the standby took {spread(takeovers_s)} s")
+
+
+def takeover_s(exchange: Exchange) -> float:
+    """Kill the active core for good and return after how many seconds the standby leads in its place."""
+    active, standby = exchange.leader(), exchange.standby()
+    active.kill(rest_s=TAKEOVER_S_MAX)
+    died_s = time.monotonic()
+    standby.until_role("leader")
+    return time.monotonic() - died_s
+
+
+def spread(times_s: list[float]) -> str:
+    return f"{min(times_s):.1f} to {max(times_s):.1f} ({len(times_s)})" if times_s else "no"
+
+
+@pytest.mark.timeout(600)
+def test_a_core_that_was_frozen_finds_itself_replaced_and_ends(
+    run_exchange: RunExchange, tell: Callable[[str], None]
+) -> None:
+    with run_exchange() as exchange:
+        active, standby = exchange.leader(), exchange.standby()
+        active.freeze()
+        froze_s = time.monotonic()
+        standby.until_role("leader")
+        took_s = time.monotonic() - froze_s
+        time.sleep(FROZEN_S - took_s)
+        active.thaw()
+        until(lambda: active.ends == 1, "the frozen core ends", 30)
+        active.until_role("standby")
+        assert active.last_end == 1
+        assert standby.ready()["role"] == "leader"
+    assert took_s <= TAKEOVER_S_MAX
+    tell(f"a core that stood still for {FROZEN_S} s was replaced after {took_s:.1f} s, and ended when it woke")
+
+
+@pytest.mark.timeout(600)
+def test_a_full_disk_costs_snapshots_and_nothing_else(run_exchange: RunExchange, tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path / "disk", "1m") as disk,
+        run_exchange(DATA_DIR=str(disk), SNAPSHOT_INTERVAL_S="1") as exchange,
+    ):
+        for _ in range(2):
+            until_snapshot(exchange, "at offset")
+            with full(disk):
+                until_snapshot(exchange, "failed: [Errno 28] No space left on device")
+                exchange.leader().kill()
+                until_snapshot(exchange, "failed: [Errno 28] No space left on device")
+            until_snapshot(exchange, "at offset")
+            exchange.leader().kill()
+
+
+def until_snapshot(exchange: Exchange, says: str) -> None:
+    until(lambda: str(exchange.leader().ready().get("snapshot", "")).startswith(says), f"a snapshot says {says!r}", 60)

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,14 +112,7 @@ class CoreProcess:
         return self.process.wait(15)
 
     def readiness(self) -> dict[str, Any]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['ops']}/readyz", timeout=5) as answer:
-                found: dict[str, Any] = json.load(answer)
-        except urllib.error.HTTPError as error:
-            found = json.load(error)
-        except OSError:
-            found = {}
-        return found
+        return readyz(f"127.0.0.1:{self.ports['ops']}")
 
     def until_role(self, role: str, timeout_s: float = 60) -> None:
         until(lambda: self.readiness().get("role") == role, f"the core is {role}", timeout_s)
@@ -126,12 +120,7 @@ class CoreProcess:
     def until_serving(self, timeout_s: float = 60) -> None:
         """Return when the core leads and reads its order queues."""
 
-        def serves() -> bool:
-            found = self.readiness()
-            checks = {name: text for name, text in found.get("checks", {}).items() if name.startswith("queue ")}
-            return found.get("role") == "leader" and bool(checks) and set(checks.values()) == {"ok"}
-
-        until(serves, "the core serves", timeout_s)
+        until(lambda: serves(self.readiness()), "the core serves", timeout_s)
 
     def admin(self, method: str, params: object = None, token: str = TOKEN) -> dict[str, Any]:
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
@@ -141,6 +130,24 @@ class CoreProcess:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - http on loopback
             found: dict[str, Any] = json.load(answer)
         return found
+
+
+def readyz(address: str) -> dict[str, Any]:
+    """Return what a service says of itself, nothing while it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://{address}/readyz", timeout=5) as answer:
+            found: dict[str, Any] = json.load(answer)
+    except urllib.error.HTTPError as error:
+        found = json.load(error)
+    except (OSError, HTTPException, ValueError):  # it died while it spoke
+        found = {}
+    return found
+
+
+def serves(readiness: dict[str, Any]) -> bool:
+    """Return whether a core says that it leads and reads its order queues."""
+    checks = {name: text for name, text in readiness.get("checks", {}).items() if name.startswith("queue ")}
+    return readiness.get("role") == "leader" and bool(checks) and set(checks.values()) == {"ok"}
 
 
 @contextmanager

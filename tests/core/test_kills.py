@@ -1,49 +1,20 @@
 """The real process on the real Kafka, killed at random moments under load (issue: nothing lost, nothing doubled)."""
 
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.core.load import load
 from tests.core.processes import CoreProcess, running, until
-from tests.core.traffic import Traffic, answers, assert_each_command_was_answered_once, whole_log
+from tests.core.traffic import answers, assert_each_command_was_answered_once, whole_log
 
-from twilight.bus import LogReader, Producer, TopicSpec, ensure
 from twilight.core.replay import LogSettings, from_kafka, replay
 
 KILLS = 20
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
-
-
-@contextmanager
-def load(environment: dict[str, str], per_s: float) -> Iterator[Traffic]:
-    """Send traffic from a thread; when this ends all of it is acknowledged by Kafka."""
-    brokers, topic = environment["BROKER"], environment["RPC_CLIENT_REQUEST"]
-    names = (topic, environment["CORE_EVENT_LOG"])
-    ensure(brokers, [TopicSpec(name) for name in names])
-    traffic, done = Traffic(), threading.Event()
-
-    def send() -> None:
-        producer = Producer(brokers)
-        with LogReader(brokers, environment["CORE_EVENT_LOG"], start=0) as log:
-            while not done.wait(0.05):
-                for _ in range(round(per_s * 0.05)):
-                    producer.send(topic, b"key", traffic.next())
-                for record in log.read(1_000, 0.0):
-                    traffic.learn(record)
-        producer.flush(30)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        yield traffic
-    finally:
-        done.set()
-        sender.join(60)
 
 
 def settle(core: CoreProcess, environment: dict[str, str]) -> tuple[str, int]:

@@ -26,8 +26,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QDB_DEV_MODE_ENABLED", "true")  # else QuestDB does not suspend a table when told to
         started = start_servers(tmp_path_factory.mktemp("servers"))
-    yield started
-    started.stop()
+        yield started
+        started.stop()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psycopg
 from tests.chaos.kept import Keeper, Kept
 from tests.chaos.servers import Servers, drop_database, new_database
 from tests.core.load import load
@@ -37,6 +38,11 @@ class Exchange:
             for name in ("core-a", "core-b")
         ]
         self.archivers = [Kept(name, ["archiver", "run"], environment, folder) for name in ("archiver-a", "archiver-b")]
+
+    @property
+    def database(self) -> str:
+        """The name of the database of this exchange."""
+        return self.environment["DATABASE_URL"].rsplit("/", 1)[1]
 
     @property
     def members(self) -> list[Kept]:
@@ -72,6 +78,22 @@ class Exchange:
         assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{tails}"
         counted = next(line for line in done.stdout.splitlines() if "log fold" in line)
         self.say(f"audit: right, in {time.monotonic() - begun:.0f} s; {' '.join(counted.split())}")
+
+    def until_archived(self) -> None:
+        """Return when what stands in the log now is in PostgreSQL."""
+        end = self.leader().ready()["offset"]
+        until(lambda: self.stored_until() > end, "all that is in the log is stored", 180)
+
+    def stored_until(self) -> int:
+        """Return the position of the archiver in the event log, -1 while PostgreSQL does not answer."""
+        try:
+            with psycopg.connect(self.environment["DATABASE_URL"], connect_timeout=5) as connection:
+                found = connection.execute(
+                    "SELECT next_offset FROM ingest_offset WHERE consumer = 'archiver' AND stream = 'core'"
+                ).fetchone()
+        except psycopg.Error:
+            return -1
+        return -1 if found is None else int(found[0])
 
     def ends(self) -> dict[str, int]:
         """Return how often each process has ended by itself."""

@@ -66,6 +66,16 @@ def test_an_archive_with_other_bytes_is_refused_and_not_kept(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("pinned")
+def test_an_archive_that_was_changed_after_it_was_fetched_is_found_at_the_next_start(tmp_path: Path) -> None:
+    repository = Repository(tmp_path, CONTENTS)
+    folder = fetch("example", tmp_path / "cache", quiet, repository)
+    (folder / "two-1.0.jar").write_bytes(b"forged")
+    fetch("example", tmp_path / "cache", quiet, repository)
+    assert (folder / "two-1.0.jar").read_bytes() == b"second"
+    assert repository.asked == 3
+
+
+@pytest.mark.usefixtures("pinned")
 def test_half_an_archive_of_an_interrupted_fetch_is_fetched_again(tmp_path: Path) -> None:
     (tmp_path / "two-1.0.jar").write_bytes(b"sec")
     folder = fetch("example", tmp_path / "cache", quiet, Repository(tmp_path, CONTENTS))

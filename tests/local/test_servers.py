@@ -75,7 +75,26 @@ def test_postgres_lets_nobody_in_without_its_password(tmp_path: Path) -> None:
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(f"postgresql://postgres@{stranger}")
     postgres.stop()
-    assert (tmp_path / "password").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "passwords" / "postgres").stat().st_mode & 0o077 == 0
+
+
+def test_a_database_has_an_owner_and_an_api_that_reads_what_it_is_shown_and_keeps_a_schema(tmp_path: Path) -> None:
+    postgres = Postgres(tmp_path, *free_ports(1))
+    postgres.start()
+    postgres.ensure_database("books")
+    with psycopg.connect(postgres.url("books", "books")) as owner:
+        owner.execute("CREATE TABLE ledger (sats bigint)")
+        owner.execute("GRANT SELECT ON ledger TO books_reader")
+        assert owner.execute(
+            "SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        ).fetchall() == [(False, False)]
+    with psycopg.connect(postgres.url("books", "books_api"), autocommit=True) as api:
+        assert api.execute("SELECT count(*) FROM ledger").fetchall() == [(0,)]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            api.execute("INSERT INTO ledger VALUES (21)")
+        api.execute("CREATE SCHEMA auth")
+    postgres.ensure_database("books")
+    postgres.stop()
 
 
 def test_a_half_made_cluster_of_an_interrupted_start_is_made_anew(tmp_path: Path) -> None:

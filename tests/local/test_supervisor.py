@@ -97,18 +97,18 @@ def test_a_part_that_is_killed_is_started_again_and_the_status_says_so(tmp_path:
     _run([Part(name="core", server=server)], meanwhile)
 
 
-def test_everything_is_stopped_from_the_outside_in(tmp_path: Path) -> None:
+def test_a_part_is_stopped_once_all_that_need_it_have_ended(tmp_path: Path) -> None:
     journal: list[str] = []
-    names = ("kafka", "core", "api")
-    servers = {name: Program(name, tmp_path, FOREVER, journal) for name in names}
-    ops = {"core": "http://127.0.0.1:1", "api": "http://127.0.0.1:1"}
-    parts = [Part(name=name, server=servers[name], ops_url=ops.get(name, "")) for name in names]
+    needs = {"kafka": (), "core": ("kafka",), "api": ("kafka",), "traders": ("api", "core")}
+    servers = {name: Program(name, tmp_path, FOREVER, journal) for name in needs}
+    parts = [Part(name=name, server=servers[name], needs=needs[name]) for name in needs]
 
     async def meanwhile(supervisor: Supervisor) -> None:
         await _until(lambda: all(each.status.pid for each in supervisor.parts.values()))
 
     _run(parts, meanwhile)
-    assert journal[-3:] == ["stop api", "stop core", "stop kafka"]
+    ends = journal[-4:]
+    assert (ends[0], sorted(ends[1:3]), ends[3]) == ("stop traders", ["stop api", "stop core"], "stop kafka")
     assert not any(server.is_running() for server in servers.values())
 
 

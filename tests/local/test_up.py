@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import pytest
 from tests.conftest import artifact_cache
 
+from twilight.local.disk import START_BYTES_MIN, check_disk
 from twilight.local.files import FileLock
 from twilight.local.layout import Layout
 from twilight.local.plan import Source
-from twilight.local.run import FREE_BYTES_MIN, check_disk, check_source
+from twilight.local.run import check_source
 from twilight.ops.errors import SettingsError
 
 READY_S = 240.0
@@ -118,9 +119,9 @@ def test_a_folder_that_is_in_use_is_one_line_that_says_what_to_do(tmp_path: Path
 
 
 def test_a_full_disk_is_told_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(FREE_BYTES_MIN - 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(START_BYTES_MIN - 1))
     with pytest.raises(SettingsError, match=r"disk full: .*free some or name another folder with --data"):
-        check_disk(Layout(tmp_path))
+        check_disk(tmp_path)
 
 
 def test_a_server_that_is_named_but_away_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:

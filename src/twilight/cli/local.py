@@ -113,3 +113,38 @@ def lock_command(
 ) -> None:
     """Pin a server anew: resolve what it needs to run and write down the hash of each archive (for maintainers)."""
     artifacts.lock(name, coordinate, data / "downloads")
+
+
+@app.command("compare")
+def compare_command(
+    expected: Annotated[Path, typer.Argument(help="CSV with t_ms, status, price: what the recording is to give.")],
+    data: Annotated[Path, typer.Option(envvar="DATA_DIR", help="Folder of the exchange that played it.")] = Path(
+        "data"
+    ),
+) -> None:
+    """Hold the prices published while `--market replay` played against the expected ones; exit 1 if any differs."""
+    from twilight.feeder.records import TickRecord
+    from twilight.feeder.settings import FeederSettings
+    from twilight.feeder.source import from_topic
+    from twilight.local import compare
+    from twilight.local.addresses import use_addresses
+    from twilight.local.layout import Layout
+    from twilight.ops.errors import TwilightError
+    from twilight.ops.settings import load
+
+    try:
+        use_addresses(data)
+        settings = load(FeederSettings)
+        records = from_topic(settings.broker, settings.price_feed_topic)
+        ticks = (record.published for record in records if isinstance(record, TickRecord))
+        found = compare.compare(compare.read_expected(expected), compare.opened_at_ms(Layout(data)), ticks)
+    except (TwilightError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    for line in found.apart:
+        typer.echo(line)
+    typer.echo(
+        f"{found.compared} of {found.expected} expected ticks published, {len(found.apart)} apart by more than "
+        f"{compare.TOLERANCE_BPS} bps or in status, at most {found.worst_bps:.3f} bps"
+    )
+    raise typer.Exit(0 if found.is_equal else 1)

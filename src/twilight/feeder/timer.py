@@ -1,6 +1,8 @@
 """The grid of ticks: ``t0 + k * 250 ms`` of the monotonic clock.
 
-A late tick is run once, missed ticks are not made up. Price feed specification 8.
+A late tick is run once, missed ticks are not made up. Price feed specification 8. It leaves t0 open: ours is a
+multiple of 250 ms of the wall clock at the start, so that two feeders tick together, and so that a tick's label says
+to which moment of a recording it belongs.
 """
 
 import asyncio
@@ -11,7 +13,8 @@ from twilight.feeder.clock import Clock
 
 async def ticks(clock: Clock, tick_ms: int) -> AsyncIterator[int]:
     """Yield the time of each tick on the grid, when it has come."""
-    start_ms = clock.now_ms()
+    now_ms = clock.now_ms()
+    start_ms = now_ms - clock.wall_at(now_ms) % tick_ms
     number = 0
     while True:
         number = max(number + 1, (clock.now_ms() - start_ms) // tick_ms)

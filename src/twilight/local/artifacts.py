@@ -70,9 +70,10 @@ def _parse(line: str, path: Path) -> Pinned:
 
 
 def fetch(name: str, cache: Path, progress: Progress, resolve: Resolve | None = None) -> Path:
-    """Return a folder that holds every archive of the lock, each checked against its hash.
+    """Return a folder that holds every archive of the lock, each checked against its hash at every call.
 
-    `resolve` brings one archive to a file in the cache; by default from Maven Central.
+    One that was damaged or changed since it was fetched is fetched again. `resolve` brings one archive to a file in
+    the cache; by default from Maven Central.
 
     Raises:
         Corrupt: an archive's bytes are not the pinned ones.
@@ -82,9 +83,10 @@ def fetch(name: str, cache: Path, progress: Progress, resolve: Resolve | None = 
     folder = cache / name / _fingerprint(pinned)
     with _locked(cache / f"{name}.lock"):
         folder.mkdir(parents=True, exist_ok=True)
-        missing = [archive for archive in pinned if not (folder / archive.file_name).exists()]
         bring = resolve or partial(_from_maven, MavenContext(repo_cache=cache / "maven", resolver=PythonResolver()))
         with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
+            are_there = pool.map(lambda archive: _is_pinned(folder / archive.file_name, archive), pinned)
+            missing = [archive for archive, is_there in zip(pinned, are_there, strict=True) if not is_there]
             fetched = pool.map(lambda archive: _fetch_one(bring, archive, folder / archive.file_name), missing)
             for count, _ in enumerate(fetched, start=len(pinned) - len(missing) + 1):
                 progress(name, count, len(pinned))
@@ -95,12 +97,21 @@ def _fingerprint(pinned: list[Pinned]) -> str:
     return hashlib.sha256("".join(p.sha256 for p in pinned).encode()).hexdigest()[:12]
 
 
+def _is_pinned(path: Path, archive: Pinned) -> bool:
+    return path.exists() and _sha256(path) == archive.sha256
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _fetch_one(resolve: Resolve, archive: Pinned, target: Path) -> None:
     """Fetch one archive; what an earlier, interrupted fetch left behind is thrown away and fetched once more."""
     digest = ""
     for _ in range(2):
         found = resolve(archive)
-        digest = hashlib.sha256(found.read_bytes()).hexdigest()
+        digest = _sha256(found)
         if digest == archive.sha256:
             found.replace(target)
             return
@@ -139,6 +150,6 @@ def lock(name: str, coordinate: str, cache: Path) -> None:
     needed = [root, *(node.dep.artifact for node in nodes)]
     lines = [f"# {coordinate} and everything it needs to run; made by `twilight local lock {name} {coordinate}`"]
     for each in sorted(needed, key=lambda a: (a.groupId, a.artifactId)):
-        digest = hashlib.sha256(Path(each.resolve()).read_bytes()).hexdigest()
+        digest = _sha256(Path(each.resolve()))
         lines.append(f"{each.groupId}:{each.artifactId}:{each.version} sha256:{digest}")
     (SERVICES / f"{name}.lock").write_text("\n".join(lines) + "\n")

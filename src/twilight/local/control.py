@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from twilight.local import leftovers
+from twilight.local import disk, leftovers
 from twilight.local.files import is_held, read_json
 from twilight.local.layout import Layout
 from twilight.local.status import Phase, Status
@@ -22,7 +22,10 @@ READY_S_MAX = 900.0
 def status(layout: Layout) -> Status | None:
     """Return the status as the supervisor wrote it last, corrected by what is true now; None if there never was one."""
     found = read_json(layout.status, Status)
-    if found is None or is_held(layout.lock):
+    if found is None:
+        return None
+    found.alarm = disk.alarm(layout.root)
+    if is_held(layout.lock):
         return found
     left = leftovers.find(layout)
     found.state = "unsupervised" if left else "stopped"

@@ -31,6 +31,11 @@ class Layout:
         return self.root / "venues" / "urls.json"
 
     @property
+    def venue_status(self) -> Path:
+        """Where the venue servers write what they do, and when their market opened."""
+        return self.root / "venues" / "status.json"
+
+    @property
     def venue_price(self) -> Path:
         """Where the random walk keeps its price between starts."""
         return self.root / "venues" / "price.json"

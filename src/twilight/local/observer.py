@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from twilight.local import disk
 from twilight.local.probe import Probe
 from twilight.local.status import Market, PartStatus, Phase, Status
 from twilight.local.supervisor import Supervised, Supervisor
@@ -76,7 +77,8 @@ class Observer:
         """Return the status without asking anybody."""
         parts = [each.status for each in self._parts.values()]
         market = market or Market(self._source)
-        return Status(state, os.getpid(), self._started_at, str(self._data), market, self._addresses, parts)
+        where = str(self._data), market, self._addresses
+        return Status(state, os.getpid(), self._started_at, *where, parts, disk.alarm(self._data))
 
     async def look(self) -> Status:
         """Ask the parts for their figures and return the status."""
@@ -91,8 +93,10 @@ class Observer:
         self._own_lag("feeder", None, now_s - tick.ts / MS_PER_S if tick else None)
         await self._reader_lag("api", "twilight_api_log_position", now_s)
         self._own_lag("archiver", None, None)
-        is_ready = all(each.status.is_well for each in self._parts.values())
-        return self.status("ready" if is_ready else "degraded", market)
+        status = self.status("ready", market)
+        if not status.is_ready or status.alarm:
+            status.state = "degraded"
+        return status
 
     async def _metrics(self, name: str) -> dict[str, float]:
         each = self._parts[name]

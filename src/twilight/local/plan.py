@@ -12,6 +12,7 @@ from twilight.local.files import read_json
 from twilight.local.layout import Layout
 from twilight.local.parts import Environment, Part, Service
 from twilight.local.servers import Kafka, Postgres, QuestDB
+from twilight.local.servers.postgres import api_role
 from twilight.local.servers.process import LOOPBACK
 from twilight.local.settings import UpSettings
 from twilight.ops.errors import Unavailable
@@ -61,8 +62,8 @@ class Plan:
 
     @property
     def database_url(self) -> str:
-        """Return where our database is reached."""
-        return self._postgres.url(DATABASE) if self._postgres else self._settings.database_url
+        """Return where our database is reached, as its owner."""
+        return self._postgres.url(DATABASE, DATABASE) if self._postgres else self._settings.database_url
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -138,7 +139,8 @@ class Plan:
 
     def _venues(self) -> tuple[str, ...]:
         layout = self._wanted.layout
-        files = ("--ports-file", str(layout.venue_urls), "--price-file", str(layout.venue_price))
+        paths = {"ports": layout.venue_urls, "price": layout.venue_price, "status": layout.venue_status}
+        files = [word for name, path in paths.items() for word in (f"--{name}-file", str(path))]
         replay = ("--replay", str(self._wanted.recording)) if self._wanted.recording else ()
         return ("local", "venues", "--port-base", str(self._ports["venues"]), *files, *replay)
 
@@ -180,7 +182,8 @@ class Plan:
         return {"BROKER": self.brokers, "DATABASE_URL": self.database_url, **self._questdb_environment()}
 
     def _api(self) -> dict[str, str]:
-        return {**self._archiver(), "API_ADDR": self._settings.api_addr}
+        own = {"DATABASE_URL": self._postgres.url(DATABASE, api_role(DATABASE))} if self._postgres else {}
+        return {**self._archiver(), "API_ADDR": self._settings.api_addr, **own}
 
     def _questdb_environment(self) -> dict[str, str]:
         addresses = self.addresses

@@ -1,12 +1,13 @@
 """`twilight up` in the foreground: check, fetch, start, show, stop."""
 
 import asyncio
-import shutil
+import contextlib
 import signal
 from pathlib import Path
 
 from twilight.local import artifacts, leftovers
 from twilight.local.console import Screen
+from twilight.local.disk import check_disk
 from twilight.local.files import FileLock, read_json, write_json
 from twilight.local.layout import Layout
 from twilight.local.observer import Observer
@@ -20,8 +21,6 @@ from twilight.local.supervisor import Supervisor
 from twilight.ops.errors import SettingsError, Unavailable
 
 SHOW_S = 1.0
-FREE_BYTES_MIN = 1024**3
-MIB = 1024**2
 SETTINGS = {"kafka": "BROKER", "postgres": "DATABASE_URL", "questdb": "QUESTDB_URL"}
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -83,7 +82,7 @@ def _locked(layout: Layout) -> FileLock:
 def _wanted(
     settings: UpSettings, layout: Layout, source: Source, recording: Path | None, traders: int, screen: Screen
 ) -> Wanted:
-    check_disk(layout)
+    check_disk(layout.root)
     address = api_address(settings.api_addr)
     jars = {
         name: artifacts.fetch(lock, settings.downloads, screen.progress) for name, lock in _own_java(settings).items()
@@ -110,32 +109,20 @@ def _own_java(settings: UpSettings) -> dict[str, str]:
     return {name: lock for name, lock in locks.items() if ours[name]}
 
 
-def check_disk(layout: Layout) -> None:
-    """Return when there is room for the servers' data.
-
-    Raises:
-        SettingsError: the disk is full, or nearly.
-    """
-    free = shutil.disk_usage(layout.root).free
-    if free < FREE_BYTES_MIN:
-        need = f"{free // MIB} MiB are free, {FREE_BYTES_MIN // MIB} are needed"
-        raise SettingsError([f"disk full: of {layout.root} {need}: free some or name another folder with --data"])
-
-
 async def _run(plan: Plan, layout: Layout, source: Source, screen: Screen) -> None:
     probe = Probe()
     supervisor = Supervisor(plan.parts, probe)
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, supervisor.stop)
     observer = Observer(supervisor, probe, source.value, layout.root, plan.addresses)
-    write_json(layout.status, observer.status("starting"))
+    _write(layout, observer.status("starting"))
     running = asyncio.create_task(supervisor.run())
     try:
         await _show(running, plan, observer, layout, screen)
     finally:
         supervisor.stop()
         await asyncio.gather(running, return_exceptions=True)
-        write_json(layout.status, observer.status("stopped"))
+        _write(layout, observer.status("stopped"))
         await probe.close()
     running.result()
     screen.say("stopped; everything is kept, `twilight up` goes on with it")
@@ -150,9 +137,15 @@ async def _show(running: asyncio.Task[None], plan: Plan, observer: Observer, lay
             _say_addresses(plan, screen)
             were_shown = True
         status.addresses = plan.addresses
-        write_json(layout.status, status)
         screen.show(status)
+        _write(layout, status)
         await asyncio.wait([running], timeout=SHOW_S)
+
+
+def _write(layout: Layout, status: Status) -> None:
+    """Write the status for other terminals; on a full disk the old one stays, and the screen tells why."""
+    with contextlib.suppress(OSError):
+        write_json(layout.status, status)
 
 
 def _say_addresses(plan: Plan, screen: Screen) -> None:

@@ -65,7 +65,7 @@ class Market(msgspec.Struct):
 
 
 class Status(msgspec.Struct):
-    """Everything that `twilight status` shows."""
+    """Everything that `twilight status` shows; `alarm` is what the operator must see to now."""
 
     state: str
     pid: int
@@ -74,6 +74,7 @@ class Status(msgspec.Struct):
     market: Market
     addresses: dict[str, str]
     parts: list[PartStatus]
+    alarm: str = ""
 
     @property
     def is_ready(self) -> bool:
@@ -96,7 +97,7 @@ def line(status: Status) -> str:
         f"{market.trades} trades" + (f" ({market.last_trade})" if market.last_trade else ""),
         " ".join(_word(part) for part in status.parts),
     ]
-    return " | ".join(pieces)
+    return " | ".join([status.alarm, *pieces] if status.alarm else pieces)
 
 
 def table(status: Status) -> str:
@@ -104,6 +105,7 @@ def table(status: Status) -> str:
     market = status.market
     head = [
         f"twilight {status.state}, pid {status.pid}, since {status.started_at}, data in {status.data}",
+        *([status.alarm] if status.alarm else []),
         f"market {market.source}, price {_dollars(market.price)} {market.feed_status or ''}".rstrip(),
         f"sequence {_count(market.sequence)}, open interest {_btc(market.open_interest_sats)}, trades {market.trades}",
         f"state hash {market.state_hash or 'not yet known'} at sequence {_count(market.state_hash_sequence)}",

@@ -153,12 +153,18 @@ class Supervisor:
             task.cancel()
 
     async def _end(self) -> None:
-        """Stop services one by one from the outside in, then all servers at once."""
-        own = [each for each in reversed(self.parts.values()) if each.part.server is not None]
-        for each in own:
-            if each.part.ops_url:
-                await _stop_one(each)
-        await asyncio.gather(*(_stop_one(each) for each in own if not each.part.ops_url))
+        """Stop every part as soon as all that need it have ended."""
+        ended = {name: asyncio.Event() for name in self.parts}
+
+        async def end(name: str, each: Supervised) -> None:
+            await asyncio.gather(*(ended[user].wait() for user in self._users_of(name)))
+            await _stop_one(each)
+            ended[name].set()
+
+        await asyncio.gather(*(end(name, each) for name, each in self.parts.items()))
+
+    def _users_of(self, name: str) -> list[str]:
+        return [user for user, each in self.parts.items() if name in each.part.needs]
 
 
 async def _stop_one(each: Supervised) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import LiteralString
 
 import psutil  # type: ignore[import-untyped]  # it has no types
 import psycopg
@@ -53,14 +54,23 @@ class Postgres(Server):
     def _data(self) -> Path:
         return self._folder / "data"
 
-    @property
-    def _password(self) -> Path:
-        return self._folder / "password"
+    def url(self, database: str = "postgres", role: str = SUPERUSER) -> str:
+        """Return the address of one database, with the role's password; known once the role was made."""
+        path = self._password_file(role)
+        password = f":{path.read_text()}" if path.exists() else ""
+        return f"postgresql://{role}{password}@{LOOPBACK}:{self._port}/{database}"
 
-    def url(self, database: str = "postgres") -> str:
-        """Return the address of one database, with the superuser's password; known once the cluster was made."""
-        password = f":{self._password.read_text().strip()}" if self._password.exists() else ""
-        return f"postgresql://{SUPERUSER}{password}@{LOOPBACK}:{self._port}/{database}"
+    def _password_file(self, role: str) -> Path:
+        return self._folder / "passwords" / role
+
+    def _password(self, role: str) -> str:
+        """Return the role's password, made on first use; nobody but us may read its file."""
+        path = self._password_file(role)
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(16))
+        return path.read_text()
 
     def start(self) -> None:
         """Start it, making the cluster first if there is none; return when it answers.
@@ -77,10 +87,24 @@ class Postgres(Server):
         self.process.wait_until(self._answers, START_TIMEOUT_S)
 
     def ensure_database(self, name: str) -> None:
-        """Make a database unless it is there."""
+        """Make a database and its roles unless they are there, so that no service needs to be the superuser.
+
+        The role of its name owns it, `<name>_reader` is who may read (the owner says what), and `<name>_api` is a
+        reader with the right to a schema of its own.
+        """
+        reader, api = f"{name}_reader", api_role(name)
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            if connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            for role in (name, reader, api):
+                _unless_there(connection, "SELECT FROM pg_roles WHERE rolname = %s", role, "CREATE ROLE {}")
+            for role in (name, api):
+                login = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+                connection.execute(login.format(sql.Identifier(role), sql.Literal(self._password(role))))
+            _unless_there(
+                connection, "SELECT FROM pg_database WHERE datname = %s", name, "CREATE DATABASE {0} OWNER {0}"
+            )
+            for grant in ("GRANT {reader} TO {api}", "GRANT CREATE ON DATABASE {name} TO {api}"):
+                names = {"name": sql.Identifier(name), "reader": sql.Identifier(reader), "api": sql.Identifier(api)}
+                connection.execute(sql.SQL(grant).format(**names))
 
     def _init(self) -> None:
         """Make the cluster beside its place and move it there whole, so that a cut start leaves none behind."""
@@ -89,10 +113,9 @@ class Postgres(Server):
         partial.mkdir(mode=0o700)
         if os.geteuid() == 0:
             os.chown(partial, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
-        self._password.touch(mode=0o600)
-        self._password.write_text(secrets.token_hex(16))
+        self._password(SUPERUSER)
         command = [str(BINARIES / "initdb"), "-D", str(partial), "-U", SUPERUSER, "--data-checksums"]
-        login = ["-A", "scram-sha-256", f"--pwfile={self._password}"]
+        login = ["-A", "scram-sha-256", f"--pwfile={self._password_file(SUPERUSER)}"]
         done = subprocess.run(  # noqa: S603 - our own command
             _unprivileged([*command, *login, "-E", "UTF8", "--locale=C.UTF-8"]),
             capture_output=True,
@@ -117,6 +140,16 @@ class Postgres(Server):
                 return True
         except psycopg.OperationalError:
             return False
+
+
+def api_role(database: str) -> str:
+    """Return the name of the role that the API is in a database."""
+    return f"{database}_api"
+
+
+def _unless_there(connection: psycopg.Connection, asked: LiteralString, name: str, made: LiteralString) -> None:
+    if connection.execute(asked, [name]).fetchone() is None:
+        connection.execute(sql.SQL(made).format(sql.Identifier(name)))
 
 
 def _processes() -> Iterator[psutil.Process]:

@@ -17,6 +17,8 @@ from twilight.local.venues.registry import VENUES
 from twilight.local.venues.server import Conduct, VenueServer
 
 HOUSEKEEPING_S: Final = 0.25
+NS_PER_MS: Final = 1_000_000
+NS_PER_US: Final = 1_000
 
 
 class WaitFor(StrEnum):
@@ -42,13 +44,18 @@ class Hub:
     a stepped system clock changes no timing.
     """
 
-    def __init__(self, floor: Floor, *, market: str, wait_for: WaitFor = WaitFor.NONE) -> None:
-        """Prepare; ``market`` is what the status calls this market."""
+    def __init__(self, floor: Floor, *, market: str, wait_for: WaitFor = WaitFor.NONE, opens_every_ms: int = 1) -> None:
+        """Prepare; ``market`` is what the status calls this market.
+
+        It opens at the next multiple of ``opens_every_ms`` of the wall clock: a recording that begins on a whole
+        second has its times on the ticks of every feeder.
+        """
         conduct = Conduct(self._refuses, self._drip, self._snapshot, self._note_subscribed)
         self.servers = {name: VenueServer(venue, conduct) for name, venue in VENUES.items()}
         self.urls: dict[str, str] = {}
         self._floor = floor
         self._market = market
+        self._opens_every_ns = opens_every_ms * NS_PER_MS
         self._needed = {WaitFor.NONE: 0, WaitFor.ANY: 1, WaitFor.ALL: len(VENUES)}[wait_for]
         self._seen: set[str] = set()
         self._opened_ns: int | None = None
@@ -124,13 +131,15 @@ class Hub:
         return VenueStatus(self.urls[name], *counts, faults)
 
     def _now_us(self) -> int:
-        return 0 if self._opened_ns is None else (time.monotonic_ns() - self._opened_ns) // 1_000
+        return 0 if self._opened_ns is None else (time.monotonic_ns() - self._opened_ns) // NS_PER_US
 
     def _open_when_ready(self) -> None:
         if self._opened_ns is None and len(self._seen) >= self._needed:
-            self._opened_ns, wall_us = time.monotonic_ns(), time.time_ns() // 1_000
-            self._started_at_ms = wall_us // 1_000
-            self._floor.wall_us = wall_us
+            wall_ns = time.time_ns()
+            wait_ns = -wall_ns % self._opens_every_ns
+            self._opened_ns = time.monotonic_ns() + wait_ns
+            self._started_at_ms = (wall_ns + wait_ns) // NS_PER_MS
+            self._floor.wall_us = (wall_ns + wait_ns) // NS_PER_US
             self._wake.set()
 
     def _note_subscribed(self, name: str) -> None:

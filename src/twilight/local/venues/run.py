@@ -20,6 +20,7 @@ from twilight.local.venues.scenario import load as load_scenario
 from twilight.ops.health import Health
 
 NOTE_EVERY_S: Final = 1.0
+RECORDING_OPENS_EVERY_MS: Final = 1_000
 
 
 class AtEnd(StrEnum):
@@ -78,6 +79,11 @@ class Stage:
         """Return when the market opens: a recording waits for all links unless told otherwise."""
         return self._options.wait_for or (WaitFor.ALL if self._options.replay else WaitFor.NONE)
 
+    @property
+    def opens_every_ms(self) -> int:
+        """Return on which moments of the wall clock the market opens: a recording on whole seconds."""
+        return RECORDING_OPENS_EVERY_MS if self._options.replay else 1
+
     def floor(self) -> Floor:
         """Return a fresh floor.
 
@@ -111,7 +117,7 @@ async def serve_venues(options: Options, stop: StopSignal, tell: Callable[[str],
     is written once all ports are open, so its existence means that they are.
     """
     stage = Stage(options)
-    hub = Hub(stage.floor(), market=stage.name, wait_for=stage.wait_for)
+    hub = Hub(stage.floor(), market=stage.name, wait_for=stage.wait_for, opens_every_ms=stage.opens_every_ms)
     try:
         for name, url in (await hub.start(_ports(options.port_base))).items():
             tell(f"{name} {url}")

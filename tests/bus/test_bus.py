@@ -4,7 +4,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from twilight.bus import Aborted, Fenced, LogReader, Producer, Record, TopicSpec, TransactionalProducer, ensure
+from twilight.bus import (
+    Aborted,
+    Fenced,
+    LogReader,
+    Producer,
+    Record,
+    TopicSpec,
+    TransactionalProducer,
+    Unacknowledged,
+    ensure,
+)
 from twilight.bus.producer import MESSAGE_BYTES_MAX
 from twilight.bus.topics import cleanup_policy
 from twilight.ops.errors import Corrupt, Unavailable
@@ -115,6 +125,22 @@ def test_a_cluster_that_is_away_is_unavailable_not_an_endless_wait() -> None:
         producer.flush(5)
     with pytest.raises(Unavailable):
         TransactionalProducer(NOWHERE, "nobody").init(0.5)
+
+
+def test_a_record_that_was_never_acknowledged_is_told_to_be_in_doubt_and_to_its_sender_alone() -> None:
+    fates: list[Unavailable | None] = []
+    producer = Producer(NOWHERE, delivery_timeout_ms=500)
+    producer.send("log", None, b"value", fates.append)
+    producer.flush(5)
+    assert [type(fate) for fate in fates] == [Unacknowledged]
+
+
+def test_a_record_that_is_in_the_log_is_told_so(kafka: str, log: str) -> None:
+    fates: list[Unavailable | None] = []
+    producer = Producer(kafka)
+    producer.send(log, None, b"value", fates.append)
+    producer.flush(20)
+    assert fates == [None]
 
 
 def test_a_record_that_the_client_refuses_is_unavailable_not_a_foreign_error() -> None:

@@ -39,6 +39,13 @@ def test_the_line_stays_short_when_a_part_has_much_to_say() -> None:
     assert len(shown) < 220
 
 
+def test_an_alarm_stands_before_everything_else() -> None:
+    status = _status(PartStatus("kafka", Phase.READY))
+    status.alarm = "DISK FULL: 3 MiB are free for /data: free some"
+    assert line(status).startswith("DISK FULL: 3 MiB are free for /data: free some | local market")
+    assert table(status).splitlines()[1] == status.alarm
+
+
 def test_a_part_that_was_restarted_still_shows_it_when_it_is_well_again() -> None:
     assert line(_status(PartStatus("core", Phase.READY, restarts=2))).endswith("core ok x2")
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -10,24 +9,22 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import psycopg
 import pytest
-from tests.conftest import artifact_cache
+from tests.conftest import artifact_cache, quiet
 
-from twilight.local.disk import START_BYTES_MIN, check_disk
+from twilight.local import artifacts
 from twilight.local.files import FileLock
 from twilight.local.layout import Layout
 from twilight.local.plan import Source
 from twilight.local.run import check_source
+from twilight.local.servers import Kafka, Postgres, QuestDB, free_ports
 from twilight.ops.errors import SettingsError
 
 READY_S = 240.0
 PARTS = ("traders", "api", "core", "archiver", "feeder", "venues", "questdb", "postgres", "kafka")
-
-
-class Usage(NamedTuple):
-    free: int
 
 
 class Exchange:
@@ -95,6 +92,40 @@ def test_the_whole_exchange_trades_survives_the_kill_of_each_part_and_goes_on_af
         exchange.run("down")
 
 
+@pytest.mark.servers
+@pytest.mark.timeout(600)
+def test_servers_that_are_already_there_are_used_and_left_running(tmp_path: Path) -> None:
+    jars = {name: artifacts.fetch(name, artifact_cache(), quiet) for name in ("kafka", "questdb")}
+    postgres = Postgres(tmp_path / "postgres", *free_ports(1))
+    kafka = Kafka(jars["kafka"], tmp_path / "kafka", *free_ports(2))
+    questdb = QuestDB(jars["questdb"], tmp_path / "questdb", *free_ports(3))
+    servers = (postgres, kafka, questdb)
+    try:
+        for server in servers:
+            server.start()
+        exchange = Exchange(
+            tmp_path / "exchange",
+            BROKER=kafka.brokers,
+            DATABASE_URL=postgres.url(),
+            QUESTDB_URL=questdb.pg_url,
+            QUESTDB_HTTP_URL=questdb.http_url,
+        )
+        started = exchange.run("up", "--detach")
+        assert started.returncode == 0, started.stdout + started.stderr
+        status = exchange.until(lambda status: status["state"] == "ready" and status["market"]["last_trade"])
+        states = {each["name"]: each["state"] for each in status["parts"]}
+        assert {name for name, state in states.items() if state == "external"} == {"kafka", "postgres", "questdb"}
+        exchange.audit()
+        assert exchange.run("down").returncode == 0
+        assert all(server.is_running() for server in servers)
+        with psycopg.connect(postgres.url()) as connection:
+            assert connection.execute("SELECT count(*) > 0 FROM trade").fetchone() == (True,)
+    finally:
+        exchange.run("down")
+        for server in servers:
+            server.stop()
+
+
 def test_a_taken_port_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -116,12 +147,6 @@ def test_a_folder_that_is_in_use_is_one_line_that_says_what_to_do(tmp_path: Path
     assert refused.stderr.endswith(
         f"{tmp_path} is in use by another twilight up: `twilight down` ends it, or name another folder with --data\n"
     )
-
-
-def test_a_full_disk_is_told_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(START_BYTES_MIN - 1))
-    with pytest.raises(SettingsError, match=r"disk full: .*free some or name another folder with --data"):
-        check_disk(tmp_path)
 
 
 def test_a_server_that_is_named_but_away_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:

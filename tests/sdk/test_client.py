@@ -138,6 +138,18 @@ def test_an_order_is_submitted_with_one_key_however_often_it_is_sent(no_waiting:
     assert len(no_waiting) == 2
 
 
+@pytest.mark.parametrize("reason", ["QUEUE_UNAVAILABLE", "ORDER_OUTCOME_UNKNOWN"])
+def test_an_order_that_may_not_have_reached_the_queue_is_sent_again_with_its_key(
+    reason: str, no_waiting: list[float]
+) -> None:
+    fault = {"code": -32000, "message": "Could not send order", "data": {"reason": reason}}
+    exchange = Exchange(CancelTraderOrder=[fault, TAKEN])
+    message = messages.cancel_trader_order(ALICE, "668a85e3-1cef-4396-af6b-3294b24a8030")
+    assert play(exchange, flows.submit(message)).id_key == "REQID1"
+    assert len({headers["idempotency-key"] for headers in exchange.headers}) == 1
+    assert len(no_waiting) == 1
+
+
 def test_a_flow_gives_up_when_the_exchange_stays_away(no_waiting: list[float]) -> None:
     exchange = Exchange(server_time=[503])
     with pytest.raises(Away):

@@ -1,4 +1,4 @@
-"""What is counted: calls by method and outcome, their time, batches to Kafka, streams."""
+"""What is counted: calls by method and outcome, their time, what waits for Kafka, streams."""
 
 from collections.abc import Callable
 
@@ -8,9 +8,7 @@ _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 
 CALLS = Counter("twilight_api_calls_total", "JSON-RPC calls by method and error code (0: answered)", ("method", "code"))
 CALL_SECONDS = Histogram("twilight_api_call_seconds", "Time of a call", ("method",), buckets=_BUCKETS)
-ORDER_BATCH = Histogram(
-    "twilight_api_order_batch_size", "Records per round trip to Kafka", buckets=(1, 2, 5, 10, 20, 50, 100, 500, 1000)
-)
+ORDERS_WAITING = Gauge("twilight_api_orders_waiting", "Records that Kafka has not acknowledged yet")
 SUBSCRIBERS = Gauge("twilight_api_subscribers", "Websocket subscriptions", ("channel",))
 DROPPED = Counter("twilight_api_dropped_messages_total", "Messages that slow subscribers lost", ("channel",))
 LOG_POSITION = Gauge("twilight_api_log_position", "Offset up to which this process has folded the event log")

@@ -19,7 +19,7 @@ from twilight.api.http import Cors, HttpApp, HttpLimits
 from twilight.api.jsonrpc import Core
 from twilight.api.listeners import bind
 from twilight.api.methods import ORDER_METHODS, PUBLIC_METHODS, SOCKET_METHODS
-from twilight.api.metrics import LOG_LAG, LOG_POSITION, LOG_UNREADABLE, ORDER_BATCH, CallMeter
+from twilight.api.metrics import LOG_LAG, LOG_POSITION, LOG_UNREADABLE, ORDERS_WAITING, CallMeter
 from twilight.api.openrpc import add_discovery
 from twilight.api.orders.intake import Intake
 from twilight.api.orders.queue import AckQueue
@@ -45,7 +45,6 @@ RETRY_S = 1.0
 CHECK_S = 1.0
 KAFKA_TIMEOUT_S = 5.0
 TIDY_S = 3_600.0
-GRACE_S = 0.5  # for the producer to report what it gave up at the end of its own time
 
 _log = logs.get("twilight.api.server")
 
@@ -91,8 +90,8 @@ class Api:
         )
         delivery_ms = int(settings.order_ack_timeout_s * 1_000)
         producer = Producer(settings.broker, delivery_timeout_ms=delivery_ms)
-        self.queue = AckQueue(producer, ack_timeout_s=settings.order_ack_timeout_s + GRACE_S)
-        self.queue.observe = ORDER_BATCH.observe
+        self.queue = AckQueue(producer)
+        ORDERS_WAITING.set_function(lambda: self.queue.waiting)
         self.submissions = Submissions(settings.auth_database_url or settings.database_url)
         self.tail: Tail | None = None
         orders = LatestOrders(self.hub.orders, self.database, self._end_offset, settings.view_catch_up_s)

@@ -3,7 +3,7 @@
 Nothing here knows what a record means.
 """
 
-from twilight.bus.errors import Aborted, Fenced
+from twilight.bus.errors import Aborted, Fenced, Unacknowledged
 from twilight.bus.producer import Outgoing, Producer, TransactionalProducer
 from twilight.bus.reader import LogReader
 from twilight.bus.records import Record
@@ -18,5 +18,6 @@ __all__ = [
     "Record",
     "TopicSpec",
     "TransactionalProducer",
+    "Unacknowledged",
     "ensure",
 ]

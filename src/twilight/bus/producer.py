@@ -1,18 +1,21 @@
 """Writing: one idempotent producer for single records, one transactional producer for the core's batches."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as KafkaProducer
 
-from twilight.bus.errors import Aborted, Fenced
+from twilight.bus.errors import Aborted, Fenced, Unacknowledged
 from twilight.ops.errors import Unavailable
 
 Outgoing = tuple[str, bytes | None, bytes]
 """Topic, key, value."""
+
+Told = Callable[[Unavailable | None], None]
+"""Called once with what became of a record: None when it is in the log."""
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 QUEUE_MESSAGES_MAX = 1_000_000
@@ -20,6 +23,15 @@ _FENCED = (
     KafkaError.INVALID_PRODUCER_EPOCH,
     KafkaError.PRODUCER_FENCED,
     KafkaError._FENCED,  # noqa: SLF001 - a public constant
+)
+_UNKNOWN = (
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    KafkaError._MSG_TIMED_OUT,  # noqa: SLF001 - public constants
+    KafkaError._TIMED_OUT,  # noqa: SLF001
+    KafkaError._TRANSPORT,  # noqa: SLF001
+    KafkaError._PURGE_INFLIGHT,  # noqa: SLF001
 )
 
 
@@ -41,14 +53,17 @@ class Producer:
         )
         self._failed: KafkaError | None = None
 
-    def send(self, topic: str, key: bytes | None, value: bytes) -> None:
+    def send(self, topic: str, key: bytes | None, value: bytes, told: Told | None = None) -> None:
         """Hand a record over; it is in the log when a later `flush` returns.
+
+        With `told`, the record's own fate is told there, from within a later `poll`, and not by `flush`.
 
         Raises:
             Unavailable: the queue to the broker is full, or the client refuses the record: no such topic, too large.
         """
         try:
-            self._kafka.produce(topic, value, key, on_delivery=self._delivered)
+            delivered = self._delivered if told is None else partial(_tell, told)
+            self._kafka.produce(topic, value, key, on_delivery=delivered)
         except BufferError as error:
             raise Unavailable("Kafka is behind: the queue to the broker is full") from error
         except KafkaException as error:
@@ -67,7 +82,7 @@ class Producer:
         waiting = self._kafka.flush(timeout_s)
         failed, self._failed = self._failed, None
         if failed is not None:
-            raise Unavailable(f"Kafka did not take a record: {failed.str()}")
+            raise _failure(failed)
         if waiting:
             raise Unavailable(f"Kafka did not acknowledge {waiting} records within {timeout_s} s")
 
@@ -159,6 +174,16 @@ _LIMITS: dict[str, Any] = {
     "reconnect.backoff.max.ms": 1_000,
     "log_level": 2,
 }
+
+
+def _tell(told: Told, error: KafkaError | None, _message: Message) -> None:
+    told(None if error is None else _failure(error))
+
+
+def _failure(error: KafkaError) -> Unavailable:
+    if error.code() in _UNKNOWN:
+        return Unacknowledged(f"Kafka did not acknowledge a record in time: {error.str()}")
+    return Unavailable(f"Kafka did not take a record: {error.str()}")
 
 
 def _note_offset(offsets: list[int], index: int, error: KafkaError | None, message: Message) -> None:

@@ -17,7 +17,6 @@ from twilight.local.supervisor import Supervised, Supervisor
 HISTORY_S = 3_600
 MS_PER_S = 1_000
 E8 = 100_000_000
-TRADES = ("FILLED", "SETTLED", "LIQUIDATE")
 
 
 class Tick(msgspec.Struct):
@@ -32,9 +31,8 @@ class Tick(msgspec.Struct):
 class Tally(msgspec.Struct):
     """What is read of a demo trader."""
 
-    answered: int
-    refused: int
-    last: str
+    trades: int
+    last_trade: str
 
 
 class LagMeter:
@@ -69,7 +67,7 @@ class Observer:
         self._addresses = dict(addresses)
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._log_ends = LagMeter()
-        self._trader_said: dict[str, str] = {}
+        self._last_trades: dict[str, str] = {}
         self._last_trade = ""
         self._idle_s = time.time()
 
@@ -120,14 +118,14 @@ class Observer:
         )
 
     def _trades(self) -> int:
-        """Count the traders' answers that were no refusals, and keep the newest that was a trade."""
+        """Count the traders' trades since they were started, and keep the newest."""
         said = self._parts["traders"].body.get("traders", {}) if "traders" in self._parts else {}
         tallies = msgspec.convert(said, dict[str, Tally])
         for name, tally in tallies.items():
-            if tally.last != self._trader_said.get(name) and tally.last.endswith(TRADES):
-                self._last_trade = f"{name} {tally.last}"
-            self._trader_said[name] = tally.last
-        return sum(tally.answered - tally.refused for tally in tallies.values())
+            if tally.last_trade not in ("", self._last_trades.get(name)):
+                self._last_trade = f"{name} {tally.last_trade}"
+            self._last_trades[name] = tally.last_trade
+        return sum(tally.trades for tally in tallies.values())
 
     def _waits_s(self, waiting: float | None, now_s: float) -> float | None:
         """Return for how long (seconds) there has been a command that the core has not decided."""

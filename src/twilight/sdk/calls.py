@@ -32,6 +32,8 @@ T = TypeVar("T")
 PUBLIC: Final = "/api"
 ORDERS: Final = "/clientapi"
 BUSY: Final = -32604
+AWAY_REASONS: Final = frozenset({"QUEUE_UNAVAILABLE", "ORDER_OUTCOME_UNKNOWN"})
+"""Worth a repeat under the same Idempotency-Key: the exchange takes the order once, whatever became of the first."""
 AWAY_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 SUBMIT_METHODS: Final[Mapping[type[ClientMessage], str]] = {
@@ -97,9 +99,9 @@ def _decoded(body: bytes, shape: Any, what: str) -> Any:  # noqa: ANN401 - the c
 
 
 def _refusal(fault: _Fault) -> Away | Refused:
-    if fault.code == BUSY:
-        return Away(fault.message)
     reason = fault.data.get("reason", "") if isinstance(fault.data, dict) else ""
+    if fault.code == BUSY or reason in AWAY_REASONS:
+        return Away(fault.message)
     return Refused(fault.code, fault.message, str(reason))
 
 

@@ -1,97 +1,109 @@
 import asyncio
-import time
+from collections.abc import Callable
 
 import pytest
 
 from twilight.api.orders.queue import AckQueue
+from twilight.bus import Unacknowledged
 from twilight.ops.errors import Unavailable
+
+Told = Callable[[Unavailable | None], None]
 
 
 class Broker:
-    """Takes records; acknowledges them at `flush`, unless it is away."""
+    """Takes records and tells their fate some polls later: what it refuses, what it is silent about, the rest well."""
 
-    def __init__(self, *, away: bool = False, slow_s: float = 0.0) -> None:
-        self.rounds: list[list[bytes]] = []
-        self.away = away
-        self._slow_s = slow_s
-        self._sent: list[bytes] = []
-        self._acknowledged_at = 0.0
+    def __init__(self, *, polls: int = 2, refuses: bytes = b"", is_silent_on: bytes = b"") -> None:
+        self.log: list[bytes] = []
+        self._polls = polls
+        self._fates = {
+            refuses: Unavailable("the record is too large"),
+            is_silent_on: Unacknowledged("no acknowledgement in time"),
+        }
+        self._waiting: list[tuple[int, bytes, Told]] = []
+        self._polled = 0
 
-    def send(self, _topic: str, _key: bytes | None, value: bytes) -> None:
-        if not self._sent:
-            self._acknowledged_at = time.monotonic() + self._slow_s
-        self._sent.append(value)
+    def send(self, _topic: str, _key: bytes | None, value: bytes, told: Told) -> None:
+        self._waiting.append((self._polled + self._polls, value, told))
 
     def poll(self) -> int:
-        if time.monotonic() < self._acknowledged_at:
-            return len(self._sent)
-        return 0
-
-    def flush(self, _timeout_s: float) -> None:
-        self.rounds.append(self._sent)
-        self._sent = []
-        if self.away or time.monotonic() < self._acknowledged_at:
-            raise Unavailable("no acknowledgement")
+        self._polled += 1
+        due = [entry for entry in self._waiting if entry[0] <= self._polled]
+        self._waiting = [entry for entry in self._waiting if entry[0] > self._polled]
+        for _, value, told in due:
+            fate = self._fates.get(value)
+            if fate is None:
+                self.log.append(value)
+            told(fate)
+        return len(self._waiting)
 
 
 def test_a_record_is_published_when_the_broker_has_acknowledged_it() -> None:
     broker = Broker()
     asyncio.run(AckQueue(broker).publish("t", b"k", b"1"))
-    assert broker.rounds == [[b"1"]]
+    assert broker.log == [b"1"]
 
 
-def test_what_arrives_during_a_round_trip_shares_the_next() -> None:
-    broker = Broker(slow_s=0.05)
-
-    async def work() -> None:
-        queue = AckQueue(broker)
-        first = asyncio.create_task(queue.publish("t", b"k", b"0"))
-        await asyncio.sleep(0.01)
-        await asyncio.gather(first, *(queue.publish("t", b"k", b"%d" % number) for number in range(1, 9)))
-
-    asyncio.run(work())
-    assert broker.rounds == [[b"0"], [b"%d" % number for number in range(1, 9)]]
-
-
-def test_everyone_of_a_round_hears_that_the_broker_is_away_and_the_next_round_is_new() -> None:
-    broker = Broker(away=True)
+def test_a_record_that_kafka_refuses_leaves_those_beside_it_their_own_outcome() -> None:
+    broker = Broker(refuses=b"2", is_silent_on=b"3")
 
     async def work() -> list[BaseException | None]:
         queue = AckQueue(broker)
-        results = await asyncio.gather(*(queue.publish("t", b"k", b"x") for _ in range(3)), return_exceptions=True)
-        broker.away = False
-        return [*results, await queue.publish("t", b"k", b"y")]
+        values = (b"1", b"2", b"3", b"4")
+        return await asyncio.gather(*(queue.publish("t", b"k", value) for value in values), return_exceptions=True)
 
-    results = asyncio.run(work())
-    assert [type(result) for result in results] == [Unavailable] * 3 + [type(None)]
+    outcomes = asyncio.run(work())
+    assert [type(outcome) for outcome in outcomes] == [type(None), Unavailable, Unacknowledged, type(None)]
+    assert broker.log == [b"1", b"4"]
 
 
-def test_a_broker_that_does_not_acknowledge_in_time_is_away() -> None:
-    with pytest.raises(Unavailable):
-        asyncio.run(AckQueue(Broker(slow_s=60.0), ack_timeout_s=0.05).publish("t", b"k", b"x"))
+def test_what_comes_after_a_failure_is_published_as_ever() -> None:
+    broker = Broker(refuses=b"1")
+
+    async def work() -> None:
+        queue = AckQueue(broker)
+        with pytest.raises(Unavailable):
+            await queue.publish("t", b"k", b"1")
+        await queue.publish("t", b"k", b"2")
+
+    asyncio.run(work())
+    assert broker.log == [b"2"]
 
 
 def test_a_full_queue_refuses() -> None:
     async def work() -> None:
-        queue = AckQueue(Broker(slow_s=0.05), waiting_max=1)
+        queue = AckQueue(Broker(), waiting_max=1)
         waiting = asyncio.create_task(queue.publish("t", b"k", b"x"))
         await asyncio.sleep(0)
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match="1 records wait for Kafka"):
             await queue.publish("t", b"k", b"y")
         await waiting
+        await queue.publish("t", b"k", b"z")
+
+    asyncio.run(work())
+
+
+def test_a_caller_who_goes_away_leaves_the_queue_whole() -> None:
+    async def work() -> None:
+        queue = AckQueue(Broker(), waiting_max=1)
+        waiting = asyncio.create_task(queue.publish("t", b"k", b"x"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await queue.drain()
+        await queue.publish("t", b"k", b"y")
 
     asyncio.run(work())
 
 
 def test_draining_waits_for_what_is_on_its_way() -> None:
-    broker = Broker(slow_s=0.05)
+    broker = Broker(polls=20)
 
     async def work() -> None:
         queue = AckQueue(broker)
         waiting = asyncio.create_task(queue.publish("t", b"k", b"x"))
         await asyncio.sleep(0)
         await queue.drain()
-        assert broker.rounds == [[b"x"]]
+        assert broker.log == [b"x"]
         await waiting
 
     asyncio.run(work())

@@ -14,6 +14,7 @@ from twilight.api.orders import submission
 from twilight.api.orders.queue import AckQueue
 from twilight.api.orders.submission import RefusedMessage, Verify
 from twilight.api.orders.view import LatestOrders
+from twilight.bus import Unacknowledged
 from twilight.ops import logs
 from twilight.ops.errors import Unavailable
 from twilight.wire.client_messages import ClientMessage, request_id, to_command
@@ -107,6 +108,8 @@ class Intake:
         key = f"{command.kind}-{id_key}".encode()
         try:
             await self.queue.publish(self.request_topic, key, encode_command(command))
+        except Unacknowledged as error:
+            raise _unknown(error, id_key) from None
         except Unavailable as error:
             raise _not_sent(error) from None
         return Acknowledgement(SUBMITTED, id_key)
@@ -135,6 +138,12 @@ def _new_request_id(message: ClientMessage) -> str:
 
 def _not_sent(error: Unavailable) -> CallFailed:
     return CallFailed(f"Could not send order {error}", reason="QUEUE_UNAVAILABLE")
+
+
+def _unknown(error: Unacknowledged, id_key: str) -> CallFailed:
+    """Say that the order may have been taken: a repeat under the same key is the same request to the core (C7)."""
+    advice = f"it may be taken yet: ask for {id_key}, or send it again with the same Idempotency-Key"
+    return CallFailed(f"Could not send order {error}; {advice}", reason="ORDER_OUTCOME_UNKNOWN", id_key=id_key)
 
 
 def idempotency_key(call: Call) -> str | None:

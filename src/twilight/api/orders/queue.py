@@ -1,4 +1,4 @@
-"""Writes to Kafka that the event loop can wait for: what arrives together is acknowledged together."""
+"""Writes to Kafka that the event loop can wait for, each with an outcome of its own."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,91 +6,66 @@ from typing import Protocol
 
 from twilight.ops.errors import Unavailable
 
-ACK_TIMEOUT_S = 1.0
 WAITING_MAX = 10_000
 POLL_S = 0.001
-
-Outgoing = tuple[str, bytes, bytes]  # topic, key, value
 
 
 class Producer(Protocol):
     """The part of ``bus.producer.Producer`` that is needed here."""
 
-    def send(self, topic: str, key: bytes | None, value: bytes) -> None:
-        """Hand a record over."""
+    def send(self, topic: str, key: bytes | None, value: bytes, told: Callable[[Unavailable | None], None]) -> None:
+        """Hand a record over; from within a later `poll` tell what became of it."""
 
     def poll(self) -> int:
         """Take in acknowledgements; return how many are missing."""
-
-    def flush(self, timeout_s: float) -> None:
-        """Raise when a record was refused or is not acknowledged in time."""
 
 
 class AckQueue:
     """Records on their way to Kafka.
 
-    One round at a time takes all that waits, sends it, and waits for the broker's acknowledgement, so a
-    burst costs one round trip and a lone record no delay. When the broker does not acknowledge in time
-    everyone of that round is told so. The event loop itself asks for the acknowledgements: a thread that
-    waited for them would have to win the interpreter back from a busy loop for each one.
+    Kafka's client sends what has come together in one request, so a burst costs one round trip and a lone record no
+    delay; it gives a record up after the delivery time that it was made with. The event loop itself asks for the
+    acknowledgements: a thread that waited for them would have to win the interpreter back from a busy loop for each
+    one.
     """
 
-    def __init__(
-        self, producer: Producer, *, ack_timeout_s: float = ACK_TIMEOUT_S, waiting_max: int = WAITING_MAX
-    ) -> None:
+    def __init__(self, producer: Producer, *, waiting_max: int = WAITING_MAX) -> None:
         self._producer = producer
-        self._ack_timeout_s = ack_timeout_s
         self._waiting_max = waiting_max
-        self._waiting: list[tuple[Outgoing, asyncio.Future[None]]] = []
-        self._writer: asyncio.Task[None] | None = None
-        self.observe: Callable[[int], None] = lambda _size: None
+        self._poller: asyncio.Task[None] | None = None
+        self.waiting = 0
 
     async def publish(self, topic: str, key: bytes, value: bytes) -> None:
         """Return when the record is in the log.
 
         Raises:
-            Unavailable: the queue is full, or Kafka did not acknowledge in time.
+            Unacknowledged: it may be in the log, or not: Kafka did not say in time.
+            Unavailable: it is not in the log and will not be: too many wait, or Kafka refused it.
         """
-        if len(self._waiting) >= self._waiting_max:
+        if self.waiting >= self._waiting_max:
             raise Unavailable(f"{self._waiting_max} records wait for Kafka")
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append(((topic, key, value), done))
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write())
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._producer.send(topic, key, value, lambda failure: self._settle(done, failure))
+        self.waiting += 1
+        if self._poller is None:
+            self._poller = asyncio.create_task(self._poll())
         await done
 
     async def drain(self) -> None:
         """Return when nothing waits any more."""
-        if self._writer is not None:
-            await asyncio.shield(self._writer)
+        if self._poller is not None:
+            await asyncio.shield(self._poller)
 
-    async def _write(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            self.observe(len(batch))
-            failure: Unavailable | None = None
-            try:
-                await self._send([record for record, _ in batch])
-            except Unavailable as error:
-                failure = error
-            for _, done in batch:
-                _settle(done, failure)
-        self._writer = None
-
-    async def _send(self, records: list[Outgoing]) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._ack_timeout_s
-        for topic, key, value in records:
-            self._producer.send(topic, key, value)
-        while self._producer.poll() and loop.time() < deadline:  # noqa: ASYNC110 - Kafka's client has no event
+    async def _poll(self) -> None:
+        while self._producer.poll():  # noqa: ASYNC110 - Kafka's client has no event
             await asyncio.sleep(POLL_S)
-        self._producer.flush(0)
+        self._poller = None
 
-
-def _settle(done: asyncio.Future[None], failure: Unavailable | None) -> None:
-    if done.done():
-        return
-    if failure is None:
-        done.set_result(None)
-    else:
-        done.set_exception(failure)
+    def _settle(self, done: "asyncio.Future[None]", failure: Unavailable | None) -> None:
+        self.waiting -= 1
+        if done.done():  # whoever asked has gone
+            return
+        if failure is None:
+            done.set_result(None)
+        else:
+            done.set_exception(failure)

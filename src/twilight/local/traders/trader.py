@@ -17,7 +17,7 @@ from twilight.wire.types import Output
 FORGET_AFTER_S: Final = 120.0
 """A request without any answer for so long was lost with an old exchange, or unreadable: its order is given up."""
 
-
+TRADES: Final = frozenset({"FILLED", "SETTLED", "LIQUIDATE"})
 REFUSALS: Final = frozenset(
     {
         "RejectedByRiskEngine",
@@ -43,12 +43,13 @@ Strategy = Callable[[random.Random, float, Sequence[Order], Market], Intent]
 
 @dataclass(slots=True)
 class Tally:
-    """What a trader has done since the process started; ``refused`` counts answers that said no."""
+    """What a trader has done since the process started: trades, and answers that said no."""
 
     submitted: int = 0
-    answered: int = 0
+    trades: int = 0
     refused: int = 0
     last: str = ""
+    last_trade: str = ""
 
 
 class Trader:
@@ -105,9 +106,11 @@ class Trader:
         self._book.save()
 
     def _note(self, order: Order, status: str, request_id: str, reason: str | None) -> None:
-        self.tally.answered += 1
         self.tally.refused += status in REFUSALS
         self.tally.last = f"{order.what} {status}"
+        if status in TRADES:
+            self.tally.trades += 1
+            self.tally.last_trade = self.tally.last
         self._log.info(
             "answer",
             trader=self.name,

@@ -64,7 +64,8 @@ class Batch:
         """Append the records of one decision."""
         self._append(records)
         self.events += step
-        self.value_bytes += sum(len(value) for _, _, value in records)
+        for _, _, value in records:
+            self.value_bytes += len(value)
         self.last_event = self.count - 1
 
     def add_charged(self, hour: Charged, topic: str) -> None:
@@ -164,24 +165,20 @@ class Exchange:
 
     def _decide(self, given: Input, conditions: Conditions) -> None:
         """Encode before applying: what cannot be written must not have happened."""
-        state, batch = self.engine.state, self.batch
-        steps = decisions(state, given, conditions, self.engine.context)
-        while (decided := self._encoded(steps)) is not None:
-            step, records = decided
+        state, batch, topic = self.engine.state, self.batch, self._topics.events
+        for step, records in self._encoded(given, conditions):
             apply_decision(state, step)
-            if isinstance(step, Charged):
-                batch.add_charged(step, self._topics.events)
+            if type(step) is Charged:  # an abstract class answers isinstance fifty times as slowly
+                batch.add_charged(step, topic)
             else:
                 batch.add(step, records)
 
-    def _encoded(self, steps: Iterator[Sequence[Event]]) -> tuple[Sequence[Event], list[Outgoing]] | None:
-        """Return the next decision and its records, None after the last one."""
-        topic = self._topics.events
+    def _encoded(self, given: Input, conditions: Conditions) -> Iterator[tuple[Sequence[Event], list[Outgoing]]]:
+        """Yield each decision and its records; the caller must apply it before going on."""
+        engine, topic = self.engine, self._topics.events
         try:
-            step = next(steps, None)
-            if step is None:
-                return None
-            return step, [] if isinstance(step, Charged) else [(topic, *encode(event)) for event in step]
+            for step in decisions(engine.state, given, conditions, engine.context):
+                yield step, [] if type(step) is Charged else [(topic, *encode(event)) for event in step]
         except _FAULTS as cause:
             raise DecisionFailed(f"{type(cause).__name__}: {cause}") from cause
 

@@ -41,10 +41,11 @@ from twilight.domain.events import (
     TxHashUpdate,
 )
 from twilight.domain.inflight import uuid_of
+from twilight.domain.ledger import Ledger
 from twilight.domain.numbers import score
 from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
 from twilight.domain.pool import Fees, FundingOrderEventUpdate
-from twilight.domain.sets import change_sets, close_limit_set, open_set, stop_loss_set, take_profit_set
+from twilight.domain.sets import change_sets, open_set, trigger_sets
 from twilight.domain.state import Deposit, Legs, Position, State
 from twilight.domain.totals import size_of, value_of
 
@@ -78,10 +79,11 @@ def _remember(state: State, metadata: Metadata) -> None:
     if request_id and request_id not in state.request_ids:
         state.request_ids[request_id] = None
         if len(state.request_ids) > REQUEST_IDS_MAX:
-            del state.request_ids[next(iter(state.request_ids))]
-    for name in ("intent", "waited"):
-        if name in metadata:
-            _answer(state, metadata[name])
+            state.request_ids.popitem(last=False)
+    if "intent" in metadata:
+        _answer(state, metadata["intent"])
+    if "waited" in metadata:
+        _answer(state, metadata["waited"])
 
 
 def _advance(state: State, queue: str, topic_id: str, offset: int) -> None:
@@ -104,7 +106,7 @@ def _answer(state: State, intent_id: str) -> None:
         del state.intents[open_intent.uuid]
     state.answered[intent_id] = None
     if len(state.answered) > REQUEST_IDS_MAX:
-        del state.answered[next(iter(state.answered))]
+        state.answered.popitem(last=False)
 
 
 def _intent(state: State, event: IntentOpened) -> None:
@@ -177,36 +179,37 @@ def _leave(state: State, order: TraderOrder) -> None:
         _add_pending(state, kept, -value_of(kept))
         open_set(state, kept.side).discard(kept.uuid)
         return
-    _add_filled(state, kept, -1)
-    state.ledger(kept.side).remove(kept.uuid)
-    for sets in (close_limit_set, stop_loss_set, take_profit_set):
-        sets(state, kept.side).discard(kept.uuid)
+    book = state.ledger(kept.side)
+    _add_filled(state, book, kept, -1)
+    book.remove(kept.uuid)
+    for members in trigger_sets(state, kept.side):
+        members.discard(kept.uuid)
 
 
 def _fill(state: State, held: Position) -> None:
     book = state.ledger(held.order.side)
     book.add(held.order)
     held.version = book.version
-    _add_filled(state, held.order, 1)
-    _put_liquidation(state, held.order)
+    _add_filled(state, book, held.order, 1)
+    _put_liquidation(book, held.order)
 
 
-def _put_liquidation(state: State, order: TraderOrder) -> None:
+def _put_liquidation(book: Ledger, order: TraderOrder) -> None:
     if order.liquidation_price > 0:
-        state.ledger(order.side).put(order.uuid, score(order.liquidation_price))
+        book.put(order.uuid, score(order.liquidation_price))
     else:
-        state.ledger(order.side).discard(order.uuid)
+        book.discard(order.uuid)
 
 
-def _add_filled(state: State, order: TraderOrder, sign: int) -> None:
-    sums = state.exposure
-    sums.accrued_sats += sign * state.ledger(order.side).accrued_sats(order)
+def _add_filled(state: State, book: Ledger, order: TraderOrder, sign: int) -> None:
+    sums, value, size = state.exposure, sign * value_of(order), sign * size_of(order)
+    sums.accrued_sats += sign * book.accrued_sats(order)
     if order.side is Side.LONG:
-        sums.long_sats += sign * value_of(order)
-        sums.long_size += sign * size_of(order)
+        sums.long_sats += value
+        sums.long_size += size
     else:
-        sums.short_sats += sign * value_of(order)
-        sums.short_size += sign * size_of(order)
+        sums.short_sats += value
+        sums.short_size += size
 
 
 def _add_pending(state: State, order: TraderOrder, value_sats: int) -> None:
@@ -250,7 +253,7 @@ def _funded(state: State, event: TraderOrderFundingUpdate) -> None:
     name = "FilledOnMarket" if order.order_type is OrderType.MARKET else "FilledOnLimit"
     position.margin_fee_pct = float(command.meta[name] or 0)
     position.margin_rate_pct = float(command.meta["FundingRate"] or 0)
-    _put_liquidation(state, order)
+    _put_liquidation(book, order)
 
 
 def _liquidated(state: State, event: TraderOrderLiquidation) -> None:

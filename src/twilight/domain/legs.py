@@ -105,6 +105,9 @@ class Trigger(Enum):
         return position.take_profit_request_id
 
 
+TRIGGERS = tuple(Trigger)
+"""In their order, for those who go through them often."""
+
 Scores = dict[Trigger, int]
 """The scores of triggers that a tick has fired, by kind."""
 

@@ -44,6 +44,14 @@ def take_profit_set(state: State, side: Side) -> TriggerSet:
     return state.triggers.take_profit_long if side is Side.LONG else state.triggers.take_profit_short
 
 
+def trigger_sets(state: State, side: Side) -> tuple[TriggerSet, TriggerSet, TriggerSet]:
+    """Return the close limits, stop losses and take profits of a side's positions."""
+    sets = state.triggers
+    if side is Side.LONG:
+        return sets.close_long, sets.stop_loss_long, sets.take_profit_long
+    return sets.close_short, sets.stop_loss_short, sets.take_profit_short
+
+
 _SET_OF: dict[SetAction, Callable[[State, Side], TriggerSet | Ledger]] = {
     action: chosen
     for actions, chosen in (

@@ -7,7 +7,15 @@ from twilight.domain.chain import Accepted, ChainRequest, InFlight, Operation, R
 from twilight.domain.commands import CloseCommand, SettleOnLimit
 from twilight.domain.context import Case, Subject
 from twilight.domain.events import Event, IntentOpened, Metadata, PoolUpdate, SizeAction, TraderOrderEvent, TxHash
-from twilight.domain.legs import Scores, Trigger, price_with_score, removal_event, retry_metadata, set_event
+from twilight.domain.legs import (
+    TRIGGERS,
+    Scores,
+    Trigger,
+    price_with_score,
+    removal_event,
+    retry_metadata,
+    set_event,
+)
 from twilight.domain.numbers import price_of_score, unsigned
 from twilight.domain.orders import OrderStatus, OrderType, TraderOrder
 from twilight.domain.pool import (
@@ -20,6 +28,7 @@ from twilight.domain.pool import (
     PriceTickerOrderSettle,
     RpcCommandPoolupdate,
 )
+from twilight.domain.sets import trigger_sets
 from twilight.domain.state import Position
 
 
@@ -164,11 +173,12 @@ def left_the_totals(case: Case, order: TraderOrder) -> list[Event]:
 def triggers_dropped(case: Case, position: Position, close: Close) -> list[Event]:
     """Return a removal and a record for each other trigger of a position that ends (3.4, R10, R26)."""
     order, events = position.order, list[Event]()
-    for trigger in Trigger:
+    for trigger, members in zip(TRIGGERS, trigger_sets(case.state, order.side), strict=True):
         if trigger is close.trigger:
             continue
-        old = trigger.members(case.state, order.side).score(order.uuid)
-        old = close.fired.get(trigger) if old is None else old
+        old = members.score(order.uuid)
+        if old is None and close.fired:
+            old = close.fired.get(trigger)
         if old is not None:
             request_id = close.command.request_id if close.command else trigger.request_id(position)
             subject = Subject(order.uuid, order.account_id, close.record_type, request_id)

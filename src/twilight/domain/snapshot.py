@@ -5,6 +5,7 @@ are texts. The order of members does not matter but where it means something: ti
 """
 
 import json
+from collections import OrderedDict
 from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any
@@ -91,7 +92,7 @@ def load(plain: Plain) -> State:
         funding_rate_pct=plain["funding_rate_pct"],
         funding_hour=plain["funding_hour"],
         funding_index=int(plain["funding_index"]),
-        request_ids=dict.fromkeys(plain["request_ids"]),
+        request_ids=OrderedDict.fromkeys(plain["request_ids"]),
         queues={queue: (topic_id, offset) for queue, (topic_id, offset) in plain["queues"].items()},
         ticks={kid: (epoch, seq) for kid, (epoch, seq) in plain["ticks"].items()},
         retries={uuid: Retry(*retry) for uuid, retry in plain["retries"].items()},
@@ -99,7 +100,7 @@ def load(plain: Plain) -> State:
         intents={intent.uuid: intent for intent in (from_plain(Intent, row) for row in plain["intents"])},
         waiting={intent.id: intent for intent in (from_plain(Intent, row) for row in plain["waiting"])},
         intent_sequence=plain["intent_sequence"],
-        answered=dict.fromkeys(plain["answered"]),
+        answered=OrderedDict.fromkeys(plain["answered"]),
     )
 
 

@@ -6,6 +6,7 @@ have the same `state_hash`.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
 from twilight.domain.commands import Meta, SlTp
@@ -119,8 +120,8 @@ class State:
     """The last hour that was funded, whole hours since 1970."""
     funding_index: int = 0
     """Cumulative funding per unit of position size, scale 2^96 (R12)."""
-    request_ids: dict[str, None] = field(default_factory=dict)
-    """The last request ids, oldest first (C7)."""
+    request_ids: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    """The last request ids, oldest first (C7); a plain dictionary searches long for its oldest once many are gone."""
     queues: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Queue name to (topic id, offset of the last command that caused an event) (C5)."""
     ticks: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -133,7 +134,7 @@ class State:
     waiting: dict[str, Intent] = field(default_factory=dict)
     """Commands that wait for the pool's turn, oldest first, by the id under which they wait."""
     intent_sequence: int = 0
-    answered: dict[str, None] = field(default_factory=dict)
+    answered: OrderedDict[str, None] = field(default_factory=OrderedDict)
     """Ids of intents that are done, oldest first: one that is read again after its answer opens nothing."""
     charged_fees_pct: tuple[float, float] = (0.0, 0.0)
     """The market and limit fee of the last hour that was charged at once."""

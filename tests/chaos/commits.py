@@ -65,9 +65,8 @@ class Commits:
     def until_committed(self) -> None:
         """Return right after a commit."""
         with psycopg.connect(self._url, autocommit=True) as connection:
-            position = lambda: connection.execute(_POSITION).fetchone()  # noqa: E731 - read twice, here
-            before = position()
-            until(lambda: position() != before, "the archiver commits", CAUGHT_S)
+            before = connection.execute(_POSITION).fetchone()
+            until(lambda: connection.execute(_POSITION).fetchone() != before, "the archiver commits", CAUGHT_S)
 
     def _is_held(self, place: Place) -> bool:
         with psycopg.connect(self._server_url, autocommit=True) as connection:

@@ -1,9 +1,6 @@
 """A whole exchange under load on servers that are hurt, and the proof that its books are right afterwards."""
 
 import math
-import os
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -12,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
+from tests.audit.auditing import audit
 from tests.chaos.kept import Keeper, Kept
 from tests.chaos.servers import Servers, drop_database, new_database
 from tests.core.load import load
@@ -19,7 +17,6 @@ from tests.core.processes import TOKEN, TickServer, serves, until
 
 from twilight.local.servers import Postgres
 
-AUDIT_S = 600
 LOAD_PER_S = 40
 Say = Callable[[str], None]
 
@@ -31,7 +28,6 @@ class Exchange:
         self.servers = servers
         self.environment = environment
         self.say = say
-        self._folder = folder
         data = Path(environment["DATA_DIR"])
         self.cores = [
             Kept(name, ["core", "run"], environment | {"DATA_DIR": str(data / name)}, folder)
@@ -54,8 +50,7 @@ class Exchange:
 
     def standby(self) -> Kept:
         """Return the core that stands by, as soon as one does."""
-        standing_by = lambda core: core.ready().get("role") == "standby"  # noqa: E731 - read once, below
-        return until(lambda: next((c for c in self.cores if standing_by(c)), None), "a core stands by", 90)
+        return until(lambda: next((c for c in self.cores if c.has_role("standby")), None), "a core stands by", 90)
 
     def active_archiver(self, timeout_s: float = 120) -> Kept:
         """Return the archiver that writes the event log, as soon as one does."""
@@ -64,20 +59,9 @@ class Exchange:
     def audit(self) -> None:
         """Prove with `twilight audit` that the books are right; it waits until all have come to the log's end."""
         begun = time.monotonic()
-        leader = self.leader()
-        told = {"CORE_OPS_URL": f"http://{leader.address}", "AUDIT_WAIT_S": "180"}
-        done = subprocess.run(
-            [sys.executable, "-m", "twilight", "audit", "--data", str(self._folder / "none")],
-            env={**os.environ, **self.environment, **told},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=AUDIT_S,
-        )
-        tails = "\n".join(f"{each.name}: {each.log_tail()}" for each in self.members)
-        assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{tails}"
-        counted = next(line for line in done.stdout.splitlines() if "log fold" in line)
-        self.say(f"audit: right, in {time.monotonic() - begun:.0f} s; {' '.join(counted.split())}")
+        found = audit(self.environment, self.leader().address)
+        fold = next(line for line in found.splitlines() if "log fold" in line)
+        self.say(f"audit: right, in {time.monotonic() - begun:.0f} s; {' '.join(fold.split())}")
 
     def until_archived(self) -> None:
         """Return when what stands in the log now is in PostgreSQL."""

@@ -66,11 +66,11 @@ class Kept:
         """Return what it says of itself; one that stands still says nothing."""
         return {} if self._is_frozen else readyz(self.address)
 
-    def until_role(self, role: str, timeout_s: float = 60) -> None:
-        until(lambda: self.ready().get("role") == role, f"{self.name} is {role}", timeout_s)
+    def has_role(self, role: str) -> bool:
+        return bool(self.ready().get("role") == role)
 
-    def log_tail(self, lines: int = 5) -> str:
-        return self._process.log_tail(lines)
+    def until_role(self, role: str, timeout_s: float = 60) -> None:
+        until(lambda: self.has_role(role), f"{self.name} is {role}", timeout_s)
 
 
 class Keeper:

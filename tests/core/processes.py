@@ -111,8 +111,12 @@ class CoreProcess:
         self.process.terminate()
         return self.process.wait(15)
 
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.ports['ops']}"
+
     def readiness(self) -> dict[str, Any]:
-        return readyz(f"127.0.0.1:{self.ports['ops']}")
+        return readyz(self.address)
 
     def until_role(self, role: str, timeout_s: float = 60) -> None:
         until(lambda: self.readiness().get("role") == role, f"the core is {role}", timeout_s)

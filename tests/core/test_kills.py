@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.audit.auditing import archive_and_audit
 from tests.core.load import load
 from tests.core.processes import CoreProcess, running, until
 from tests.core.traffic import answers, assert_each_command_was_answered_once, whole_log
@@ -47,7 +48,7 @@ def assert_nothing_lost_and_nothing_doubled(core: CoreProcess, environment: dict
 
 
 def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
-    environment: dict[str, str], tmp_path: Path, tell: Callable[[str], None]
+    environment: dict[str, str], postgres: Callable[[], str], tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
     moments = random.Random(7)
     environment["SNAPSHOT_INTERVAL_S"] = "3"
@@ -61,11 +62,12 @@ def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
             core.until_serving()
             time.sleep(1)
         assert_nothing_lost_and_nothing_doubled(core, environment)
+        archive_and_audit(environment, core.address, postgres(), tmp_path / "archiver.log")
     tell(f"kills of the core survived: {KILLS} of {KILLS}")
 
 
 def test_a_standby_takes_over_within_ten_seconds_of_the_active_cores_death(
-    environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], postgres: Callable[[], str], tmp_path: Path
 ) -> None:
     other = {**environment, "DATA_DIR": str(tmp_path / "core-b")}
     with running(environment, tmp_path / "a.log") as active:
@@ -79,3 +81,4 @@ def test_a_standby_takes_over_within_ten_seconds_of_the_active_cores_death(
         with running(other, tmp_path / "b.log") as standby:
             standby.until_role("leader")
             assert_nothing_lost_and_nothing_doubled(standby, environment)
+            archive_and_audit(environment, standby.address, postgres(), tmp_path / "archiver.log")

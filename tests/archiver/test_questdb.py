@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from archiving import Archive, price, record
 from generated_orders import order_event
+from prometheus_client import REGISTRY
 from questing import Quest
+from structlog.testing import capture_logs
 
 from twilight.archiver.questdb.candles import sampled
 from twilight.archiver.questdb.confirming import confirm
 from twilight.archiver.questdb.line import line_of
 from twilight.archiver.questdb.rows import Fresh, rows_of
 from twilight.archiver.questdb.schema import ensure_tables
+from twilight.archiver.questdb.writing import RowWriter
 from twilight.archiver.reading import Duplicates, Reader
 from twilight.archiver.record import CORE
 from twilight.archiver.trades import OrderTrade
@@ -144,6 +147,28 @@ def test_rows_that_questdb_lost_are_found_by_the_hour_and_written_again(
     assert (report.prices_repaired, report.trades_repaired) == (prices, trades)
     quest.run_until(lambda: quest.holds(prices, trades))
     assert confirm(archive.connection, quest.client, quest.tables).is_equal
+
+
+def test_of_a_refused_batch_only_the_bad_row_is_left_out_logged_and_counted(quest: Quest) -> None:
+    ensure_tables(quest.client, quest.tables)
+    writer = RowWriter(quest.client, quest.tables)
+    rows: list[Any] = [(at_ns(second), 50_000.0 + second, second) for second in range(9)]
+    rows[5] = (at_ns(5), "not a price", 5)
+
+    with capture_logs() as logged:
+        writer.write(rows, [])
+    writer.close()
+    quest.run_until(lambda: quest.count(quest.tables.prices) == 8)
+
+    assert [seq for (seq,) in quest.rows("SELECT seq FROM {prices} ORDER BY seq")] == [0, 1, 2, 3, 4, 6, 7, 8]
+    (refusal,) = [line for line in logged if line["log_level"] == "error"]
+    assert "not a price" in refusal["row"]
+    labels = {"table": quest.tables.prices}
+    assert REGISTRY.get_sample_value("archiver_questdb_refused_rows_total", labels) == 1
+
+
+def at_ns(second: int) -> int:
+    return (1_767_261_900 + second) * 1_000_000_000
 
 
 TRADE = OrderTrade("u", "a", "OPEN", "LONG", 42508.71, 4250871.0, 1767261900123456789, 7, 42508.71)

@@ -4,6 +4,7 @@ psycopg leaves the interpreter while it waits, so both run at once. A batch that
 after it are written one after the other, halved until the record is found.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,9 @@ from twilight.archiver.postgres.connection import blames_a_record
 from twilight.archiver.postgres.isolating import write_isolating
 from twilight.archiver.postgres.writer import Prepared, Writer
 from twilight.archiver.record import Entry
+
+HANDOVER_S = 0.0005
+"""How long a busy thread keeps the interpreter from the storing one, which needs it a little for each statement."""
 
 Stored = Callable[[list[Entry], int, float], None]
 """Told, in a thread of its own, which records were stored, how many rows they made, and how many seconds it took."""
@@ -40,6 +44,7 @@ class Pipeline:
         self._stored = stored
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._flight: tuple[_Batch, Future[None]] | None = None
+        sys.setswitchinterval(HANDOVER_S)  # of the process: the default, ten times as long, would let PostgreSQL idle
 
     def put(self, entries: list[Entry], newest_event_ns: int | None) -> None:
         """Write a batch; return as soon as the one before it is stored.

@@ -1,4 +1,7 @@
-"""Times as PostgreSQL takes them: text in UTC, nanoseconds cut to microseconds (storage specification 2.2)."""
+"""Times as PostgreSQL takes them: text in UTC, nanoseconds cut to microseconds (storage specification 2.2).
+
+A time is met several times within an event and by the events of one tick, so the last ones are remembered.
+"""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,6 +18,7 @@ def _second_text(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).isoformat(sep=" ", timespec="seconds")[:-6]
 
 
+@lru_cache(maxsize=4096)
 def timestamp(ns: int) -> str:
     """Return the text of a `timestamptz`, truncated to microseconds.
 
@@ -30,6 +34,7 @@ def _minute_ns(text: str) -> int:
     return time_ns(f"{text}:00Z")
 
 
+@lru_cache(maxsize=4096)
 def nanoseconds(text: str) -> int:
     """Return the nanoseconds since 1970 of a time on the wire.
 

@@ -105,9 +105,17 @@ class CandleFold:
         self._newest_s = max(self._candles, default=None)
         self.late: set[int] = set()
 
-    def tick(self, price: float, ts_ns: int, offset: int) -> Iterator[Candle]:
-        """Take a tick; yield each candle that changed, oldest first."""
-        start_s = self._start_of(ts_ns)
+    def tick(self, price: float, ts_ns: int, offset: int) -> Iterable[Candle]:
+        """Take a tick; return each candle that changed, oldest first."""
+        start_s = ts_ns // NS_PER_S // self.length_s * self.length_s
+        if start_s != self._newest_s:
+            return list(self._tick_elsewhere(start_s, price, ts_ns, offset))
+        newest = self._candles[start_s]
+        _take_price(newest, price, ts_ns, offset)
+        return (newest,)
+
+    def _tick_elsewhere(self, start_s: int, price: float, ts_ns: int, offset: int) -> Iterator[Candle]:
+        """Take a tick of another interval than the newest one."""
         if self._newest_s is None:
             self._add(Candle(self.length_s, start_s, price, price, price, price, first_offset=offset))
         yield from self._advance(start_s)
@@ -183,8 +191,10 @@ def _take_price(candle: Candle, price: float, ts_ns: int, offset: int) -> None:
         candle.open, candle.open_ts_ns = price, ts_ns
     elif ts_ns >= candle.close_ts_ns:
         candle.close, candle.close_ts_ns = price, ts_ns
-    candle.high = max(candle.high, price)
-    candle.low = min(candle.low, price)
+    if price > candle.high:
+        candle.high = price
+    elif price < candle.low:
+        candle.low = price
     candle.price_samples += 1
     _take_offset(candle, offset)
     candle.carried = False

@@ -1,6 +1,7 @@
 """The raw log, dead letters and duplicates: every record byte for byte, before anything else (storage 4)."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from twilight.archiver.postgres.copying import (
     Copy,
@@ -44,9 +45,19 @@ def _fields(count: int) -> bytes:
 _RAW_FIELDS, _DEAD_FIELDS, _DUPLICATE_FIELDS = (_fields(len(names)) for names in (RAW, DEAD, DUPLICATE))
 
 
+@lru_cache(maxsize=16)
+def _partition(stream: str, partition: int) -> bytes:
+    return binary_text(stream) + binary_int4(partition)
+
+
 def _where(entry: Entry) -> bytes:
     stream, partition, offset, _, _ = entry.source
-    return binary_text(stream) + binary_int4(partition) + binary_int8(offset)
+    return _partition(stream, partition) + binary_int8(offset)
+
+
+@lru_cache(maxsize=1024)
+def _name(text: str | None) -> bytes:
+    return binary_text(None if text is None else text[:NAME_CHARACTERS_MAX])
 
 
 def _raw_row(entry: Entry) -> bytes:
@@ -58,8 +69,8 @@ def _raw_row(entry: Entry) -> bytes:
             _where(entry),
             binary_bytes(entry.key_raw),
             binary_text(agg_id),
-            binary_text(None if kind is None else kind[:NAME_CHARACTERS_MAX]),
-            binary_text(version[:NAME_CHARACTERS_MAX]),
+            _name(kind),
+            _name(version),
             binary_json(metadata),
             binary_bytes(entry.payload_raw),
             binary_bytes(entry.payload_sha256),

@@ -12,7 +12,7 @@ Value = str | int | float | bool | Decimal | None
 Row = tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """One table that grows with the log."""
 
@@ -25,7 +25,7 @@ class Table:
         return (*SOURCE_COLUMNS, *self.own_columns)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StateTable:
     """One table that has a row for each key, the newest, written by way of a staging table."""
 

@@ -89,9 +89,17 @@ class Writer:
 
     def try_lock(self) -> bool:
         """Return whether this process may write the stream; another one that does is active (a standby waits)."""
-        name = f"{CONSUMER}/{self._stream}/{self._partition}"
-        row = self._connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)).fetchone()
+        row = self._connection.execute(
+            "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (self._lock_name(),)
+        ).fetchone()
         return bool(row and row[0])
+
+    def unlock(self) -> None:
+        """Let another process write the stream at once: a closed connection keeps the lock until its server notices."""
+        self._connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (self._lock_name(),))
+
+    def _lock_name(self) -> str:
+        return f"{CONSUMER}/{self._stream}/{self._partition}"
 
     def open(self, topic_id: str | None = None) -> Reader:
         """Read where the tables end; return a reader of entries that goes on there.

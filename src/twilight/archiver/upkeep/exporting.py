@@ -152,6 +152,7 @@ def import_(url: str, folder: Path, progress: Progress = lambda _offset, _end: N
                 write_isolating(writer, reader.entries(fresh), reader.newest_event_ns)
                 new += len(fresh)
             progress(records[-1].offset + 1, manifest.to_offset)
+        writer.unlock()
     return new
 
 

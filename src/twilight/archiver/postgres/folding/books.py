@@ -59,9 +59,10 @@ def sorted_set(memory: Memory, batch: Batch, entry: Entry, _rows: Sequence[tuple
 
 
 def _reached(triggers: dict[str, Trigger], side: str, price: float, *, at_or_above: bool) -> list[str]:
+    """Return the orders whose triggers a bulk removal takes, by id: a memory read back may hold them otherwise."""
     limit = int(price * SCORE)
     found = ((uuid, int(t.price * SCORE)) for uuid, t in triggers.items() if t.position_type == side)
-    return [uuid for uuid, score in found if (score >= limit if at_or_above else score <= limit)]
+    return sorted(uuid for uuid, score in found if (score >= limit if at_or_above else score <= limit))
 
 
 def end_triggers(memory: Memory, batch: Batch, entry: Entry, uuid: str) -> None:

@@ -1,6 +1,6 @@
 """Ticks and trades, and the candles that they make (storage specification 6.1 and 6.2, decisions S2 and S11)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from twilight.archiver.postgres import tables
@@ -22,8 +22,10 @@ def tick(memory: Memory, batch: Batch, entry: Entry, _rows: Sequence[tuple[Table
     if not price > 0 or entry.event_ts_ns is None:
         return
     memory.newest_price = price
+    ts_ns, offset = entry.event_ts_ns, entry.source.offset
     for fold in memory.candles:
-        _set_candles(batch, fold.tick(price, entry.event_ts_ns, entry.source.offset))
+        for candle in fold.tick(price, ts_ns, offset):
+            batch.candles[candle.length_s, candle.start_s] = candle
 
 
 def trade(memory: Memory, batch: Batch, entry: Entry, order: TraderOrder) -> None:
@@ -35,7 +37,8 @@ def trade(memory: Memory, batch: Batch, entry: Entry, order: TraderOrder) -> Non
         return
     batch.set(tables.TRADE, (order.uuid, found.trade_kind), _trade_row(entry, found))
     for fold in memory.candles:
-        _set_candles(batch, fold.trade(found.for_candle()))
+        for candle in fold.trade(found.for_candle()):
+            batch.candles[candle.length_s, candle.start_s] = candle
 
 
 def _trade_row(entry: Entry, found: OrderTrade) -> Row:
@@ -54,11 +57,6 @@ def _trade_row(entry: Entry, found: OrderTrade) -> Row:
         _plain(volumes.btc_volume),
         _plain(volumes.usd_volume),
     )
-
-
-def _set_candles(batch: Batch, candles: Iterable[Candle]) -> None:
-    for candle in candles:
-        batch.candles[candle.length_s, candle.start_s] = candle
 
 
 def candle_row(candle: Candle) -> Row:

@@ -4,11 +4,8 @@
 audit` both use it, so the tables are by definition a function of the log.
 """
 
-from collections.abc import Iterator
-
 from twilight.archiver.postgres.projections import market, orders, pool, records
-from twilight.archiver.postgres.projections.shape import Projection
-from twilight.archiver.postgres.tables import Row, Table
+from twilight.archiver.postgres.projections.shape import Projection, Rows
 from twilight.archiver.record import Entry
 
 PROJECTIONS: dict[type, Projection] = {
@@ -19,10 +16,10 @@ PROJECTIONS: dict[type, Projection] = {
 }
 
 
-def rows_of(entry: Entry) -> Iterator[tuple[Table, Row]]:
-    """Yield the rows that a record adds to the tables of events; none for a record that is no event."""
+def rows_of(entry: Entry) -> Rows:
+    """Return the rows that a record adds to the tables of events; none for a record that is no event."""
     if entry.event is None:
-        return iter(())
+        return ()
     return PROJECTIONS[type(entry.event)](entry, entry.event)
 
 

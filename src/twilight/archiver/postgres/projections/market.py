@@ -13,7 +13,7 @@ from twilight.wire.commands import UpdateFeesCommand
 
 def _price(entry: Entry, event: e.CurrentPriceUpdateEvent) -> Rows:
     ns = nanoseconds(event.time)
-    yield tables.PRICE, (*entry.source, event.price, timestamp(ns), ns, anomaly_of(entry, (event.price,)))
+    return ((tables.PRICE, (*entry.source, event.price, timestamp(ns), ns, anomaly_of(entry, (event.price,)))),)
 
 
 def _funding_rate(entry: Entry, event: e.FundingRateUpdateEvent) -> Rows:

@@ -1,12 +1,12 @@
 """The one shape of a projection."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twilight.archiver.postgres.tables import Row, Table
 from twilight.archiver.record import Entry
 
-Rows = Iterator[tuple[Table, Row]]
+Rows = Iterable[tuple[Table, Row]]
 Projection = Callable[[Entry, Any], Rows]
 """From a record and its event to rows; pure, so a replay gives the same rows. Not-a-number is written as null.
 

@@ -1,6 +1,7 @@
 """The pool's totals and its share price by minute (storage specification 5.4 and 6.4, decisions S5)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -8,8 +9,9 @@ from twilight.archiver.postgres import tables
 from twilight.archiver.postgres.batch import Batch
 from twilight.archiver.postgres.memory import Memory, PoolTotals
 from twilight.archiver.postgres.tables import Row, Table
-from twilight.archiver.postgres.values import is_missing, json_text
+from twilight.archiver.postgres.values import is_missing, json_text, number
 from twilight.archiver.record import Entry
+from twilight.domain.numbers import round_half_away
 from twilight.wire.commands import FundingCycleCommand, LendPoolCommand
 from twilight.wire.events import PoolUpdateEvent
 from twilight.wire.types import LendOrder
@@ -44,39 +46,46 @@ def counted_on(before: PoolTotals | None, command: LendPoolCommand) -> PoolTotal
     """Return the pool after a seed-era command; before the first deposit nothing is known.
 
     A deposit leaves its tlv1 and tps1, a withdrawal its tlv3 and tps3, and a batch subtracts the payments since the
-    last one (decisions S5).
+    last one (decisions S5), in whole sats as the relayer does.
     """
     variant, payload = command.variant()
     detail: Any = payload
-    nonce, sequence = (0, 0) if before is None else (before.nonce, before.aggregate_log_sequence)
     match variant:
         case "InitiateNewPool":
-            return _after(detail.order, 1, nonce, sequence)
+            order: LendOrder = detail.order
+            return PoolTotals(order.tps1, order.tlv1, order.exit_nonce, 1)
         case "LendOrderCreateOrder":
-            return _after(detail.order, 1, nonce + 1, sequence + 1, before)
+            return _lent(before, detail.order.tps1, detail.order.tlv1)
         case "LendOrderSettleOrder":
-            return _after(detail.order, 3, nonce + 1, sequence + 1, before)
+            return _lent(before, detail.order.tps3, detail.order.tlv3)
         case _ if before is None:
             return None
         case "BatchExecuteTraderOrder":
-            value = before.total_locked_value - before.pending_amount - _cycle_amount(detail)
-            return PoolTotals(before.total_pool_share, value, nonce + 1, sequence + 1)
+            value = before.total_locked_value - round_half_away(before.pending_amount + _cycle_amount(detail))
+            return PoolTotals(before.total_pool_share, value, before.nonce + 1, before.aggregate_log_sequence + 1)
         case _:
-            amount = before.pending_amount + detail.payment
-            return PoolTotals(
-                before.total_pool_share, before.total_locked_value, nonce, sequence, amount, before.pending_count + 1
+            return replace(
+                before,
+                aggregate_log_sequence=before.aggregate_log_sequence + 1,
+                pending_amount=before.pending_amount + (number(detail.payment) or 0.0),  # a missing one counts for none
+                pending_count=before.pending_count + 1,
             )
 
 
-def _after(order: LendOrder, step: int, nonce: int, sequence: int, before: PoolTotals | None = None) -> PoolTotals:
-    share, value = (order.tps1, order.tlv1) if step == 1 else (order.tps3, order.tlv3)
-    pending = (0.0, 0) if before is None else (before.pending_amount, before.pending_count)
-    return PoolTotals(share, value, nonce, sequence, *pending)
+def _lent(before: PoolTotals | None, shares: float, value: float) -> PoolTotals:
+    pool = before or PoolTotals(shares, value, 0, 0)
+    return replace(
+        pool,
+        total_pool_share=shares,
+        total_locked_value=value,
+        nonce=pool.nonce + 1,
+        aggregate_log_sequence=pool.aggregate_log_sequence + 1,
+    )
 
 
 def _cycle_amount(payload: Any) -> float:  # noqa: ANN401 - a relayer command
     cycle = payload.value
-    return cycle.batch.amount if isinstance(cycle, FundingCycleCommand) else 0.0
+    return (number(cycle.batch.amount) or 0.0) if isinstance(cycle, FundingCycleCommand) else 0.0
 
 
 def _derived(pool: PoolTotals, sequence: int) -> Row:

@@ -74,7 +74,7 @@ def conditions() -> Conditions:
 @cache
 def crowded() -> State:
     """Return a state with 100,000 open positions."""
-    exchange = Exchange(new_engine(Uuids()), Topics("events", "failed"))
+    exchange = Exchange(new_engine(Uuids()), Topics("events", "failed", "intents"))
     exchange.take(GENESIS, conditions())
     exchange.take(Tick(65_000.0), conditions())
     for number in range(POSITIONS):
@@ -100,7 +100,7 @@ def commands(state: State) -> list[bytes]:
 
 def through_the_engine(state: State, values: list[bytes]) -> Batch:
     """Take the commands one by one; return the batch."""
-    exchange = Exchange(Engine(state, new_engine(Uuids()).context), Topics("events", "failed"))
+    exchange = Exchange(Engine(state, new_engine(Uuids()).context), Topics("events", "failed", "intents"))
     for offset, value in enumerate(values, POSITIONS):
         exchange.take_arrival(arrival(value, offset), conditions())
     return exchange.end_batch()

@@ -25,6 +25,7 @@ def environment(kafka: str, topic: Callable[[str], str], ticks: TickServer, tmp_
         "RPC_CLIENT_FAILED_REQUEST": topic("CLIENT-FAILED-REQUEST"),
         "CORE_EVENT_LOG": topic("CoreEventLogTopic"),
         "CORE_LEADER_TOPIC": topic("CoreLeader"),
+        "CORE_INTENT_TOPIC": topic("CoreIntentTopic"),
         "CORE_TRANSACTIONAL_ID": f"core-{uuid.uuid4()}",
         "PRICE_FEEDS": ticks.url,
         "PRICE_FEED_KEYS": ticks.key,

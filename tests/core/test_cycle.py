@@ -1,6 +1,6 @@
 """In which order waiting inputs meet the engine, and what they are told of the feed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 from tests.core.feeders import SignedFeeder
@@ -38,7 +38,7 @@ def arrival(name: str) -> Arrival:
 
 def turn(
     cycle: Cycle,
-    ticks: Iterable[AcceptedTick],
+    ticks: Sequence[AcceptedTick],
     arrivals: Iterable[str],
     mono_ms: int,
     state: State | None = None,
@@ -72,8 +72,27 @@ def test_when_the_feed_falls_silent_commands_meet_the_gates(cycle: Cycle, feeder
 
 
 def test_before_the_first_tick_the_feed_is_starting(cycle: Cycle) -> None:
-    ((_, conditions),) = turn(cycle, [], ["a"], 10**6)
+    assert turn(cycle, [], ["a"], 10**6) == []
+    ((_, conditions),) = turn(cycle, [], [], 10**6 + 1_000)
     assert conditions.feed_status is FeedStatus.STARTING
+
+
+def test_after_a_stall_of_the_core_the_feed_was_not_silent(cycle: Cycle, feeder: SignedFeeder) -> None:
+    turn(cycle, [tick(feeder, 0)], ["waits"], 0, wall_ns=WALL_NS - NS_PER_HOUR)
+    backlog = [tick(feeder, at_ms) for at_ms in range(250, 2_500, 250)]
+    steps = turn(cycle, backlog, [], 2_400, State(funding_hour=HOUR - 1))
+    assert names(steps)[:4] == ["Tick", "FundingHour", "waits", "Tick"]
+    assert {conditions.feed_status for _, conditions in steps} == {FeedStatus.HEALTHY}
+
+
+def test_after_a_stall_in_which_the_feed_died_nothing_trades_and_no_hour_is_lost(
+    cycle: Cycle, feeder: SignedFeeder
+) -> None:
+    turn(cycle, [tick(feeder, 0)], ["waits"], 0, wall_ns=WALL_NS - NS_PER_HOUR)
+    steps = turn(cycle, [tick(feeder, 250)], [], 2_400, State(funding_hour=HOUR - 1))
+    assert names(steps) == ["Tick", "waits"]
+    assert {conditions.feed_status for _, conditions in steps} == {FeedStatus.HOLD}
+    assert "FundingHour" in names(turn(cycle, [tick(feeder, 2_500)], [], 2_500, State(funding_hour=HOUR - 1)))
 
 
 def test_what_was_signed_travels_with_the_tick(cycle: Cycle, feeder: SignedFeeder) -> None:

@@ -26,7 +26,7 @@ REQUEST = f"REQID{1:064X}"
 
 @pytest.fixture
 def exchange() -> Exchange:
-    made = Exchange(new_engine(Uuids()), Topics("events", "failed"))
+    made = Exchange(new_engine(Uuids()), Topics("events", "failed", "intents"))
     made.take(Genesis("85c5b2e5-bcda-4ab1-9b83-2de488aa6357"), NOW)
     made.take(Tick(65_000.0), NOW)
     made.end_batch()

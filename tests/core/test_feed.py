@@ -140,6 +140,15 @@ class TestTwoFeeders:
         accepted(feed.offer(0, primary.frame(NOW), NOW, 1_100))
         assert feed.offer(1, fallback.frame(NOW), NOW, 1_200) is Refusal.NOT_FOLLOWED
 
+    def test_a_thinly_backed_primary_is_left_only_when_it_falls_silent(
+        self, feed: Feed, primary: SignedFeeder, fallback: SignedFeeder
+    ) -> None:
+        for now_ms in range(0, 5_000, 250):
+            assert accepted(feed.offer(0, primary.frame(NOW, status="DEGRADED"), NOW, now_ms)).tick.status == "DEGRADED"
+            assert feed.offer(1, fallback.frame(NOW), NOW, now_ms + 100) is Refusal.NOT_FOLLOWED
+        assert feed.offer(1, fallback.frame(NOW), NOW, 5_749) is Refusal.NOT_FOLLOWED
+        assert accepted(feed.offer(1, fallback.frame(NOW), NOW, 5_750)).tick.status == "HEALTHY"
+
     def test_a_primary_that_holds_is_believed_at_once_and_left_after_a_second(
         self, feed: Feed, primary: SignedFeeder, fallback: SignedFeeder
     ) -> None:

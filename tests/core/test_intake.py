@@ -46,7 +46,9 @@ def test_a_silent_feed_hands_everything_over_after_a_second(intake: Intake[str])
     assert len(intake) == 0
 
 
-def test_before_the_first_tick_commands_do_not_wait() -> None:
+def test_a_feed_has_a_second_for_its_first_tick() -> None:
     intake = Intake[str]()
     intake.arrive(["a"])
-    assert intake.ready(0) == ["a"]
+    assert intake.ready(5_000) == []
+    assert intake.ready(5_999) == []
+    assert intake.ready(6_000) == ["a"]

@@ -27,15 +27,15 @@ def folded(profile: str, inputs: int) -> Engine:
 @pytest.mark.parametrize("profile", ["reference", "default"])
 def test_a_state_comes_back_equal_at_every_step_of_the_traces(profile: str, inputs: int) -> None:
     state = folded(profile, inputs).state
-    restored, next_offset, taken_ns = memory.load(memory.dump(state, "log", 42, 7), "log")
+    restored, next_offset, next_intent, taken_ns = memory.load(memory.dump(state, "log", 42, 3, 7), "log")
     assert restored == state or state_hash(restored) == state_hash(state)
     assert state_hash(restored) == state_hash(state)
-    assert (next_offset, taken_ns) == (42, 7)
+    assert (next_offset, next_intent, taken_ns) == (42, 3, 7)
 
 
 def test_a_restored_state_goes_on_like_the_one_that_was_saved() -> None:
     saved = folded("default", 5)
-    restored = new_engine(lambda: "unused", state=memory.load(memory.dump(saved.state, "log", 0, 0), "log")[0])
+    restored = new_engine(lambda: "unused", state=memory.load(memory.dump(saved.state, "log", 0, 0, 0), "log")[0])
     rest = list(simulate(lines(trace("default"))))[len(list(events(trace("default")[:5]))) :]
     for offset, line in enumerate(rest):
         record = json.loads(line)
@@ -46,7 +46,7 @@ def test_a_restored_state_goes_on_like_the_one_that_was_saved() -> None:
 
 def test_numbers_beyond_64_bits_are_kept() -> None:
     state = State(funding_index=-(2**130), shortfall_sats=2**70)
-    restored, *_ = memory.load(memory.dump(state, "log", 0, 0), "log")
+    restored, *_ = memory.load(memory.dump(state, "log", 0, 0, 0), "log")
     assert (restored.funding_index, restored.shortfall_sats) == (-(2**130), 2**70)
 
 
@@ -54,16 +54,19 @@ def test_ties_in_a_trigger_set_keep_their_order() -> None:
     state = State()
     for name in ("b", "a", "c"):
         state.triggers.close_long.put(name, 5)
-    restored, *_ = memory.load(memory.dump(state, "log", 0, 0), "log")
+    restored, *_ = memory.load(memory.dump(state, "log", 0, 0, 0), "log")
     assert [name for name, _ in restored.triggers.close_long] == ["b", "a", "c"]
 
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (memory.dump(State(), "other log", 0, 0), "expected a state of the log"),
-        (memory.dump(State(), "log", 0, 0).replace(b'"format":1,"log_id"', b'"format":0,"log_id"'), "state of format"),
-        (memory.dump(State(), "log", 0, 0).replace(b'"price"', b'"prize"'), "expected a saved state"),
+        (memory.dump(State(), "other log", 0, 0, 0), "expected a state of the log"),
+        (
+            memory.dump(State(), "log", 0, 0, 0).replace(b'"format":2,"log_id"', b'"format":0,"log_id"'),
+            "state of format",
+        ),
+        (memory.dump(State(), "log", 0, 0, 0).replace(b'"price"', b'"prize"'), "expected a saved state"),
         (b"{}", "expected a saved state"),
         (b"\x00", "expected a saved state"),
     ],

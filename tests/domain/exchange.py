@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from twilight.domain import commands as c
 from twilight.domain.chain import Accepted, Chain, Refusal, Refused, synthetic_hash
 from twilight.domain.engine import Engine, decide, new_engine
-from twilight.domain.events import Event, TxHash, TxHashUpdate
+from twilight.domain.events import Event, IntentOpened, TxHash, TxHashUpdate
 from twilight.domain.inflight import Intent
 from twilight.domain.inputs import (
     Admin,
@@ -228,9 +228,11 @@ class Exchange:
         return fresh.state
 
     def assert_recoverable(self) -> None:
-        expected = state_hash(self.state)
-        assert state_hash(self.refold()) == expected
-        assert state_hash(load(dump(self.state))) == expected
+        expected, state = state_hash(self.state), self.state
+        for found in (self.refold(), load(dump(state))):
+            assert state_hash(found) == expected
+            assert (found.intents, found.waiting) == (state.intents, state.waiting)
+        assert state_hash(self.refold([e for e in self.events if not isinstance(e, IntentOpened)])) == expected
 
     def would(self, given: Input) -> list[Event]:
         return decide(self.state, given, Conditions(self.now_ns + SECOND_NS, self.status), self.engine.context)

@@ -1,12 +1,14 @@
 """With a chain attached nothing happens before it answers, and what is asked is reserved until then (C11)."""
 
+from dataclasses import replace
+
 import pytest
 from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, kinds, only, reason, statuses
 
 from twilight.domain.chain import Attached, Disabled, LenientPayloads, Operation, PayloadError
 from twilight.domain.events import Event, IntentOpened, TraderOrderEvent
 from twilight.domain.inflight import Intent
-from twilight.domain.inputs import SetMarketHaltCall, UpdateRiskParamsCall
+from twilight.domain.inputs import QueuePosition, SetMarketHaltCall, UpdateRiskParamsCall
 from twilight.domain.snapshot import dump, load, state_hash
 
 
@@ -119,15 +121,16 @@ def test_lenders_wait_their_turn_too(exchange: Exchange) -> None:
     exchange.assert_recoverable()
 
 
-def test_a_tick_liquidates_one_position_at_a_time(exchange: Exchange) -> None:
+def test_positions_are_liquidated_one_at_a_time_each_as_soon_as_the_one_before_is_answered(exchange: Exchange) -> None:
     for account in ("A", "B"):
         opened(exchange, account)
     made = exchange.tick(59_000)
     first = intent_of(made)
     assert aggregates(made)[1].startswith("RemoveLiquidationPrice-")
     assert kinds(exchange.tick(59_000)) == ["CurrentPriceUpdate"]
-    assert statuses(exchange.answer(first)) == ["LIQUIDATE"]
-    second = intent_of(exchange.tick(58_000))
+    done = exchange.answer(first)
+    assert statuses(done) == ["LIQUIDATE"]
+    second = intent_of(done)
     assert statuses(exchange.answer(second, accepts=False)) == ["RejectedFromChain"]
     assert kinds(exchange.tick(58_000)) == ["CurrentPriceUpdate"]
     exchange.wait(5)
@@ -208,6 +211,48 @@ class Picky(LenientPayloads):
 def test_what_does_not_decode_is_never_sent() -> None:
     exchange = Exchange(chain=Attached(Picky()))
     assert statuses(exchange.open("A")) == ["SerializationError"]
+
+
+def test_liquidations_go_before_the_closes_that_wait_for_the_pool(exchange: Exchange) -> None:
+    for account in ("A", "B", "C"):
+        opened(exchange, account, leverage=40 if account == "C" else 10)
+    first = intent_of(exchange.close("A"))
+    exchange.close("B")
+    exchange.tick(63_500)
+    second = intent_of(exchange.answer(first))
+    assert (second.operation, second.account_id) == (Operation.LIQUIDATE, "C")
+    third = intent_of(exchange.answer(second))
+    assert (third.operation, third.account_id) == (Operation.SETTLE, "B")
+    exchange.assert_recoverable()
+
+
+def test_a_request_that_is_repeated_while_the_chain_is_asked_changes_nothing(exchange: Exchange) -> None:
+    intent = intent_of(exchange.open("A"))
+    command = intent.caused.command
+    assert exchange.command(command) == []
+    exchange.answer(intent)
+    assert exchange.command(command) == []
+
+
+def test_a_command_whose_answer_is_owed_counts_as_read(exchange: Exchange) -> None:
+    intent = intent_of(exchange.open("A"))
+    command, position = intent.caused.command, QueuePosition("q", "id", 7)
+    other = replace(command, request_id=f"REQID{99:064X}") if command is not None else None
+    exchange.answer(intent, accepts=False)
+    exchange.command(other, position)
+    assert exchange.state.queues == {}
+    assert exchange.state.read_positions() == {"q": ("id", 7)}
+    assert exchange.command(other, position) == []
+
+
+def test_what_was_answered_long_ago_opens_nothing_when_it_is_read_again(exchange: Exchange) -> None:
+    for number in range(20):
+        exchange.answer(intent_of(exchange.open(f"A{number}")))
+    assert (exchange.state.answered.up_to, exchange.state.answered.beyond) == (20, set())
+    for event in exchange.events:
+        if isinstance(event, IntentOpened):
+            exchange.engine.fold(event)
+    assert exchange.state.intents == {}
 
 
 def test_answered_at_once_the_chain_makes_the_same_exchange_as_none() -> None:

@@ -4,10 +4,12 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.simulation.chain import attaching
 from tests.simulation.cluster import Cluster
 from tests.simulation.connections import Odds, SimKafka
 from tests.simulation.disk import Disk, FailingFiles
@@ -19,6 +21,7 @@ from twilight.bus import Aborted, Fenced
 from twilight.core.clock import Clock
 from twilight.core.feed import AcceptedTick, Feed, Refusal
 from twilight.core.ids import Uuids
+from twilight.core.loop import Inbox
 from twilight.core.ports import World
 from twilight.core.server import Core, Surroundings
 from twilight.core.settings import CoreSettings
@@ -130,7 +133,7 @@ class CoreHost:
         outcome = around.feed.offer(0, frame, around.clock.wall_ms(), around.clock.mono_ms())
         if not isinstance(outcome, Refusal):
             self.records.accepted_ns[self.name, outcome.text] = self.time.now_ns
-            around.ticks.append(outcome)
+            around.inbox.ticks.append(outcome)
 
     def _live(self, life: Life) -> None:
         try:
@@ -163,13 +166,12 @@ class CoreHost:
             self.settings,
             clock,
             Feed(self.settings.feed_keys, skew_ms_max=self.settings.price_feed_skew_ms, started_ms=clock.mono_ms()),
-            ticks,
-            deque(),
+            Inbox(ticks, deque()),
             Health(extra=Extra(self.records.shown)),
             stop,  # type: ignore[arg-type]
             self.files(process),
             self.name,
-            World(kafka, kafka.in_background, uuids),
+            World(kafka, kafka.in_background, uuids, attach=partial(attaching, process)),
         )
 
     def files(self, process: Process) -> FailingFiles:

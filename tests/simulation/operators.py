@@ -69,7 +69,7 @@ class Operator:
         for host in self.run.hosts:
             if host.process is not None and host.life is not None:
                 request = AdminRequest(1, method, call_of(method, params))
-                host.life.around.requests.append(Request(request, "operator", self._heard(host)))  # type: ignore[arg-type]
+                host.life.around.inbox.requests.append(Request(request, "operator", self._heard(host)))  # type: ignore[arg-type]
 
     def _heard(self, host: Any) -> Callable[[bytes], None]:
         """The state behind an answer must be in the log by now."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+from tests.simulation.chain import ChainJudge
 from tests.simulation.cluster import Topic, Transaction
 from tests.simulation.cores import Records
 from tests.simulation.market import sent_s
@@ -43,6 +44,7 @@ class Oracle:
     """Which core was given each epoch of the writer."""
     arrived_ms: Mapping[str, Mapping[int, int]] | None
     """Queue name to offset to the time at which the brokers took the record; None: prices need not be younger (R5)."""
+    chain: ChainJudge | None = None
     faults: list[str] = field(default_factory=list)
     hashes: dict[int, str] = field(default_factory=dict)
     engine: Engine = field(default_factory=fresh_engine)
@@ -75,6 +77,8 @@ class Oracle:
         self._books.take(event)
         self.answers.take(event, key)
         metadata = key.metadata or {}
+        if self.chain is not None:
+            self.chain.outcomes |= {metadata["intent"]} if "intent" in metadata else set()
         if "queue" in metadata:
             self._command(record.offset, metadata, transaction)
         if "funding_hour" in metadata and isinstance(event, e.FundingRateUpdateEvent):
@@ -88,7 +92,9 @@ class Oracle:
         self._price(event, key, transaction, record)
 
     def _command(self, offset: int, metadata: Mapping[str, str], transaction: Transaction | None) -> None:
-        """A command is decided once, in one transaction, in the order of its queue."""
+        """A command is decided once, in one transaction, in the order of its queue; with a chain when it answers."""
+        if self.chain is not None:
+            return
         place = metadata["queue"], int(metadata["offset"])
         if self._decided_in.setdefault(place, transaction) is not transaction:
             self.faults.append(f"offset {offset}: the command at {place} was decided in two transactions")
@@ -110,7 +116,8 @@ class Oracle:
             return
         order = getattr(event, "order", None)
         if key.event_type in NEEDS_A_PRICE and order is not None and order.order_status in TRADED:
-            if self._priced_epoch != (transaction.epoch if transaction else None):
+            late = "intent" in (key.metadata or {})  # what the chain has answered was decided at the price of then
+            if not late and self._priced_epoch != (transaction.epoch if transaction else None):
                 self.faults.append(f"offset {record.offset}: {key.agg_id} traded before the first tick of its core")
             self._fresh(key, record)
 
@@ -151,8 +158,8 @@ class Oracle:
 
     def _of_snapshots(self) -> Iterator[tuple[str, int]]:
         for body in self.records.snapshots:
-            state, next_offset, _ = memory.load(body, log_id_of(body))
-            yield state_hash(state), next_offset - 1
+            saved = memory.load(body, log_id_of(body))
+            yield state_hash(saved.state), saved.next_offset - 1
 
 
 def log_id_of(body: bytes) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from tests.simulation.chain import ChainJudge, unreliable
 from tests.simulation.clients import Clients
 from tests.simulation.cluster import SLOW_MARKER_DELAY_S, Cluster, Fate, Topic
 from tests.simulation.connections import Odds
@@ -24,6 +25,7 @@ START_NS = 1_775_000_000 * NS // (3600 * NS) * (3600 * NS) - 12 * NS
 HOME, AWAY = "home:9092", "away:9092"
 QUEUES = {"near": (HOME, "CLIENT-REQUEST"), "far": (AWAY, "CLIENT-REQUEST-FAR")}
 EVENTS, FAILED = "CoreEventLogTopic", "CLIENT-FAILED-REQUEST"
+CHAINS = 0.5
 CALM_S = 5.0
 CALM_TIMES_MAX = 24
 
@@ -58,8 +60,13 @@ class Run:
     records: Records = field(default_factory=Records)
     odds: Odds = field(default_factory=Odds)
     notes: list[str] = field(default_factory=list)
+    has_chain: bool | None = None
+    """Whether a chain is attached; None: the seed decides."""
 
     def __post_init__(self) -> None:
+        if self.has_chain is None:
+            self.has_chain = self._random("chain").random() < CHAINS
+        self.chain_path = self.folder / "chain.jsonl"
         self.clusters = {name: Cluster(name, self.time, self._random(name)) for name in (HOME, AWAY)}
         self.queues = {name: self.clusters[brokers].ensure(topic) for name, (brokers, topic) in QUEUES.items()}
         self.log = self.clusters[HOME].ensure(EVENTS)
@@ -157,6 +164,7 @@ class Run:
         if not self.time.halted:
             oracle.read(self.log, shown_offsets(self.records))
             faults += oracle.judge(self.queues, self.clusters[HOME].ensure(FAILED))
+            faults += oracle.chain.judge(self.chain_path) if oracle.chain else []
         commands = sum(1 for topic in self.queues.values() for _ in topic.committed())
         ends = {end: self.records.ends.count(end) for end in sorted(set(self.records.ends))}
         return Outcome(self.seed, faults, commands, oracle.kinds.total(), ends, _digest(self.log))
@@ -173,7 +181,8 @@ class Run:
     def _oracle(self) -> Oracle:
         settings = self.hosts[0].settings
         holders = self.clusters[HOME].coordinator(settings.core_transactional_id).holders
-        return Oracle(self.records, holders, self._arrivals() if settings.intake == "tick" else None)
+        arrivals = self._arrivals() if settings.intake == "tick" else None
+        return Oracle(self.records, holders, arrivals, ChainJudge() if self.has_chain else None)
 
     def _arrivals(self) -> dict[str, dict[int, int]]:
         return {name: {r.offset: r.timestamp_ms for r, _ in topic.committed()} for name, topic in self.queues.items()}
@@ -209,6 +218,9 @@ class Run:
             batch_commands_max=random.choice((1, 3, 20, 2_000)),
             snapshot_interval_s=random.choice((1, 3, 10, 900)),
             kafka_timeout_s=random.choice((3.0, 10.0, 30.0)),
+            enable_zkos_chain_transaction=bool(self.has_chain),
+            zkos_server_url=unreliable(self.chain_path, self._random("chain url")) if self.has_chain else "",
+            chain_answer_wait_s=1.0,
         )
 
     def _random(self, part: str) -> Random:

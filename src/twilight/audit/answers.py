@@ -27,8 +27,8 @@ _BESIDE = frozenset(
     },
 )
 _PER_LEG = frozenset({"ExecuteTraderOrderSlTp", "CancelTraderOrderSlTp"})
-_FIRED_AT_ONCE = ("CreateTraderOrderSlTp", ["FILLED", "SETTLED"])
-"""An open one of whose legs holds at the price of its own fill is closed in the same step (decisions R8)."""
+_AFTER_A_FILL = frozenset({"SETTLED", "RejectedFromChain", "RejectedByRiskEngine"})
+"""An open one of whose legs holds at the price of its own fill is closed at once, unless that is refused (R8)."""
 
 _ENDS = frozenset({"SETTLED", "CANCELLED"})
 
@@ -115,10 +115,16 @@ def _terminal(command: RpcCommand | None, statuses: list[str]) -> tuple[int, int
     if command.kind == "CancelTraderOrder":
         return 1, len(statuses)
     if command.kind not in _PER_LEG:
-        return (2 if (command.kind, plain) == _FIRED_AT_ONCE else 1), len(plain)
+        return (2 if _fired_at_once(command, plain) else 1), len(plain)
     if len(statuses) == 1 or any(status in _ENDS for status in plain):
         return 1, len(plain) or len(statuses)
     return max(1, _legs(command)), len(statuses)
+
+
+def _fired_at_once(command: RpcCommand, plain: list[str]) -> bool:
+    if command.kind != "CreateTraderOrderSlTp" or len(plain) == 1:
+        return False
+    return plain[0] == "FILLED" and plain[1] in _AFTER_A_FILL
 
 
 def _legs(command: RpcCommand) -> int:

@@ -3,12 +3,13 @@
 No I/O and no clock: the server hands over what arrived and what time it is, and gets inputs back.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from twilight.core.arrivals import Arrival
 from twilight.core.feed import AcceptedTick, FeedWatch
 from twilight.core.intake import Intake
 from twilight.domain.clock import NS_PER_HOUR
+from twilight.domain.context import TRADABLE
 from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, Tick
 from twilight.domain.state import State
 from twilight.ops.logs import get
@@ -62,7 +63,7 @@ class Cycle:
 
     def turn(
         self,
-        ticks: Iterable[AcceptedTick],
+        ticks: Sequence[AcceptedTick],
         arrivals: Iterable[Arrival],
         state: State,
         wall_ns: int,
@@ -73,6 +74,7 @@ class Cycle:
         ``ticks`` were accepted before ``arrivals`` were read, so they do not count for them.
         """
         for tick in ticks:
+            self._watch.accepted(tick, ticks[-1].accepted_ms)
             yield from self._tick(tick, state, wall_ns, mono_ms)
         self._intake.arrive(arrivals)
         ready = self._intake.ready(mono_ms)
@@ -82,10 +84,9 @@ class Cycle:
                 yield arrival, conditions
 
     def _tick(self, accepted: AcceptedTick, state: State, wall_ns: int, mono_ms: int) -> Iterator[Step]:
-        self._watch.accepted(accepted)
         conditions = self.conditions(wall_ns, mono_ms)
         yield domain_tick(accepted), conditions
-        if accepted.tradable and (hour := self._funding.due(wall_ns, state)):
+        if conditions.feed_status in TRADABLE and (hour := self._funding.due(wall_ns, state)):
             yield hour, conditions
         for arrival in self._intake.ticked(mono_ms):
             yield arrival, conditions

@@ -14,10 +14,12 @@ import msgspec
 
 from twilight.bus import Outgoing
 from twilight.core.arrivals import Arrival
+from twilight.core.chain.intents import intent_record
 from twilight.domain.charging import Charged
 from twilight.domain.engine import Engine, apply_decision, decisions
 from twilight.domain.errors import DomainError
-from twilight.domain.events import Event, TraderOrderFundingUpdate, TxHash
+from twilight.domain.events import Event, IntentOpened, TraderOrderFundingUpdate, TxHash
+from twilight.domain.inflight import Intent
 from twilight.domain.inputs import CommandInput, Conditions, Input, NotACommand
 from twilight.domain.orders import OrderStatus, TxHashData
 from twilight.ops.logs import get
@@ -37,6 +39,7 @@ class Topics:
 
     events: str
     failed: str
+    intents: str
 
 
 @dataclass(slots=True)
@@ -48,6 +51,8 @@ class Batch:
 
     parts: list[Sequence[Outgoing]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    intents: list[Intent] = field(default_factory=list)
+    """What is to be sent to the chain when the batch is in the log."""
     charged: int = 0
     count: int = 0
     last_event: int = -1
@@ -62,11 +67,24 @@ class Batch:
 
     def add(self, step: Sequence[Event], records: list[Outgoing]) -> None:
         """Append the records of one decision."""
+        opened = [event.intent for event in step if type(event) is IntentOpened]
+        if opened:
+            self._add_with_intents(step, records, opened)
+            return
         self._append(records)
         self.events += step
         for _, _, value in records:
             self.value_bytes += len(value)
         self.last_event = self.count - 1
+
+    def _add_with_intents(self, step: Sequence[Event], records: list[Outgoing], opened: list[Intent]) -> None:
+        """Append the intents, which are no events of the log, before the decision's events."""
+        self.intents += [intent for intent in opened if intent.operation is not None]  # others wait for their turn
+        both = list(zip(step, records, strict=True))
+        self._append([record for event, record in both if type(event) is IntentOpened])
+        events = [(event, record) for event, record in both if type(event) is not IntentOpened]
+        if events:
+            self.add([event for event, _ in events], [record for _, record in events])
 
     def add_charged(self, hour: Charged, topic: str) -> None:
         """Append a stretch of a charged hour."""
@@ -175,12 +193,17 @@ class Exchange:
 
     def _encoded(self, given: Input, conditions: Conditions) -> Iterator[tuple[Sequence[Event], list[Outgoing]]]:
         """Yield each decision and its records; the caller must apply it before going on."""
-        engine, topic = self.engine, self._topics.events
+        engine = self.engine
         try:
             for step in decisions(engine.state, given, conditions, engine.context):
-                yield step, [] if type(step) is Charged else [(topic, *encode(event)) for event in step]
+                yield step, [] if type(step) is Charged else [self._record(event) for event in step]
         except _FAULTS as cause:
             raise DecisionFailed(f"{type(cause).__name__}: {cause}") from cause
+
+    def _record(self, event: Event) -> Outgoing:
+        if type(event) is IntentOpened:
+            return intent_record(event, self._topics.intents)
+        return self._topics.events, *encode(event)
 
     def _keep_bytes(self, arrival: Arrival, conditions: Conditions) -> None:
         """Write the bytes as the order gateways write what they refuse: a JSON string of hex (wire 7.1)."""

@@ -77,11 +77,10 @@ class Feed:
         self._keys = [{key_id(key): Ed25519PublicKey.from_public_bytes(key) for key in ring} for ring in keys]
         self._skew_ms_max = skew_ms_max
         self._newest = dict(newest or {})
-        self._healthy_ms: list[int | None] = [None] * len(keys)
         self._tradable_ms: list[int | None] = [None] * len(keys)
         self._seen_ms: list[int | None] = [None] * len(keys)
         if keys:  # the primary gets the time to speak before a fallback is believed
-            self._healthy_ms[0] = started_ms
+            self._tradable_ms[0] = started_ms
         self.refused: Counter[Refusal] = Counter()
         self.accepted = 0
 
@@ -131,12 +130,14 @@ class Feed:
         self._seen_ms[feeder] = now_ms
         if status in TRADABLE:
             self._tradable_ms[feeder] = now_ms
-        if status is FeedStatus.HEALTHY:
-            self._healthy_ms[feeder] = now_ms
 
     def _followed(self, now_ms: int) -> int | None:
-        """The first feeder that was healthy within the last second; if none was, tradable; if none, alive."""
-        for times in (self._healthy_ms, self._tradable_ms, self._seen_ms):
+        """The first feeder that was tradable within the last second; if none was, the first that is alive.
+
+        A thinly backed primary is not left for a healthy fallback: two feeders that take turns would be a price that
+        jumps between two views of the market (R14).
+        """
+        for times in (self._tradable_ms, self._seen_ms):
             for feeder, at_ms in enumerate(times):
                 if at_ms is not None and now_ms - at_ms < FALLBACK_AFTER_MS:
                     return feeder
@@ -172,20 +173,26 @@ class FeedWatch:
 
     def __init__(self) -> None:
         self._last: AcceptedTick | None = None
+        self._heard_ms = 0
 
-    def accepted(self, tick: AcceptedTick) -> None:
-        """Remember the newest accepted tick."""
+    def accepted(self, tick: AcceptedTick, heard_ms: int | None = None) -> None:
+        """Remember the newest accepted tick that the engine meets.
+
+        ``heard_ms`` is when the newest of all was accepted, if some wait behind this one: while the engine was held up
+        the feed was not silent, and what is done at its ticks, one after another, is done at a feed that speaks.
+        """
         self._last = tick
+        self._heard_ms = tick.accepted_ms if heard_ms is None else heard_ms
 
     def age_ms(self, now_ms: int) -> int | None:
-        """Return how long ago the last tick was accepted, ``None`` before the first."""
-        return None if self._last is None else max(0, now_ms - self._last.accepted_ms)
+        """Return how long ago a tick was last accepted, ``None`` before the first."""
+        return None if self._last is None else max(0, now_ms - self._heard_ms)
 
     def status(self, now_ms: int) -> FeedStatus:
         """Return the status that holds at ``now_ms``."""
         if self._last is None:
             return FeedStatus.STARTING
-        age_ms = max(0, now_ms - self._last.accepted_ms)
+        age_ms = max(0, now_ms - self._heard_ms)
         if age_ms >= self.HALT_AFTER_MS:
             return FeedStatus.HALTED
         if age_ms >= self.HOLD_AFTER_MS and self._last.tradable:

@@ -14,8 +14,8 @@ class Intake(Generic[T]):
     would trade at a price that he already knows to be wrong, so a command is handed over right after the
     ``ticks_to_wait``-th tick that was accepted since it arrived. With 0 it is handed over at once.
 
-    When no tick was accepted for ``silence_ms`` nothing could be handed over any more, so everything is:
-    the gates of the engine then answer that the feed is paused.
+    When no tick was accepted for ``silence_ms``, counted from the first look when there was none yet, nothing could
+    be handed over any more, so everything is: the gates of the engine then answer that the feed is paused.
     """
 
     def __init__(self, ticks_to_wait: int = 1, silence_ms: int = 1_000) -> None:
@@ -23,7 +23,7 @@ class Intake(Generic[T]):
         self._silence_ms = silence_ms
         self._waiting: deque[tuple[int, T]] = deque()
         self._ticks = 0
-        self._last_tick_ms: int | None = None
+        self._heard_ms: int | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -36,13 +36,14 @@ class Intake(Generic[T]):
     def ticked(self, now_ms: int) -> list[T]:
         """Return the commands that may be executed right after the tick accepted at ``now_ms``."""
         self._ticks += 1
-        self._last_tick_ms = now_ms
+        self._heard_ms = now_ms
         return self._due(self._ticks)
 
     def ready(self, now_ms: int) -> list[T]:
         """Return the commands that need not wait for a tick: all of them when the feed has been silent."""
-        silent = self._last_tick_ms is None or now_ms - self._last_tick_ms >= self._silence_ms
-        if silent:
+        if self._heard_ms is None:
+            self._heard_ms = now_ms
+        if now_ms - self._heard_ms >= self._silence_ms:
             return self._due(None)
         return self._due(self._ticks)
 

@@ -1,6 +1,15 @@
-"""What the leading core does beside its work: snapshots, health, figures. Never more often than it can afford."""
+"""What the leading core does beside its work: snapshots, the state hash, health, figures.
+
+What has to look at the whole state does so on a copy of it (`aside`), so no tick waits for it.
+"""
+
+from collections.abc import Callable
+
+import msgspec
 
 from twilight.core import memory, metrics
+from twilight.core.aside import Job, Work, WorkFailed
+from twilight.core.chain import Conversation
 from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
 from twilight.core.feed import Feed
@@ -8,59 +17,141 @@ from twilight.core.snapshot import SnapshotFiles
 from twilight.domain.context import TRADABLE
 from twilight.domain.snapshot import state_hash
 from twilight.domain.state import State
+from twilight.ops.errors import Unavailable
 from twilight.ops.health import Health
 from twilight.ops.logs import get
 
 LOOK_S = 1.0
-HASH_SHARE = 50
-"""The state hash is made again after so many times what it took: at most 2 % of the time goes into it."""
+HASH_SHARE = 10
+"""The state hash is made again after so many times what it took: at most a tenth of the time of another processor."""
 
 log = get(__name__)
+
+
+class _Kept(msgspec.Struct):
+    """What the work on a copy came to."""
+
+    state_hash: str
+    fault: str | None = None
+    """Why the snapshot could not be written."""
 
 
 class Keeper:
     """Is asked after every turn, and mostly says no."""
 
-    def __init__(self, health: Health, files: SnapshotFiles, log_id: str, interval_s: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        health: Health,
+        files: SnapshotFiles,
+        log_id: str,
+        interval_s: float,
+        clock: Clock,
+        aside: Callable[[Work], Job],
+        intents_end: Callable[[], int],
+    ) -> None:
         self._health = health
         self._clock = clock
         self._files = files
         self._log_id = log_id
         self._interval_s = interval_s
+        self._aside = aside
+        self._intents_end = intents_end
         now_s = self._clock.mono_s()
         self._next_look_s = now_s
         self._next_hash_s = now_s
         self._next_snapshot_s = now_s + interval_s
+        self._job: Job | None = None
+        self._begun_s = now_s
         self._hashed_offset = -2
+        self._offset = -1
+        self._saves = False
 
     def due(self) -> bool:
-        """Return whether it is time to look; the caller then waits until the log has what the state has."""
+        """Return whether it is time to look."""
         return self._clock.mono_s() >= self._next_look_s
 
-    def look(self, state: State, cycle: Cycle, feed: Feed, offset: int) -> None:
-        """Show how the core stands, and take a snapshot when it is time."""
-        now_s = self._clock.mono_s()
-        self._next_look_s = now_s + LOOK_S
+    def look(self, state: State, cycle: Cycle, feed: Feed, conversation: Conversation, offset: int) -> None:
+        """Show how the core stands, and what the work on the last copy came to."""
+        self._next_look_s = self._clock.mono_s() + LOOK_S
         self._show(state, cycle, feed, offset)
-        if now_s >= self._next_hash_s and offset != self._hashed_offset:
-            self._hash(state, offset)
-        if now_s >= self._next_snapshot_s:
-            self.save(state, offset)
+        metrics.note_chain(conversation)
+        self._finish()
+
+    def wants_a_copy(self, offset: int) -> bool:
+        """Return whether a hash or a snapshot is due; the caller then waits until the log has what the state has."""
+        now_s = self._clock.mono_s()
+        if self._job is not None:
+            return False
+        return now_s >= self._next_snapshot_s or (now_s >= self._next_hash_s and offset != self._hashed_offset)
+
+    def take_a_copy(self, state: State, offset: int) -> None:
+        """Begin to hash the state, and to save it when that is due; one that fails costs time, nothing else."""
+        self._begun_s, self._offset = self._clock.mono_s(), offset
+        self._saves = self._begun_s >= self._next_snapshot_s
+        try:
+            self._job = self._aside(self._work(state, offset, saves=self._saves))
+        except (Unavailable, OSError) as fault:
+            self._not_saved(str(fault))
+            return
+        self._finish()
 
     def save(self, state: State, offset: int) -> None:
-        """Write a snapshot; one that fails costs time at the next start, nothing else."""
-        begun = self._clock.mono_s()
+        """Write a snapshot now, at the end of the core's life."""
+        self._offset = offset
         try:
-            self._files.save(memory.dump(state, self._log_id, offset + 1, self._clock.wall_ns()))
-        except OSError as fault:
-            metrics.SNAPSHOT_FAILURES.inc()
-            self._health.extra["snapshot"] = f"failed: {fault}"
-            log.error("snapshot not written", reason=str(fault), path=str(self._files.path))  # noqa: TRY400 - it goes on
-        else:
+            self._note(self._work(state, offset, saves=True)(), saved=True)
+        except Unavailable as fault:
+            self._not_saved(str(fault))
+
+    def _work(self, state: State, offset: int, *, saves: bool) -> Work:
+        """Return what is to be done on a copy of the state as it is now."""
+        next_intent = self._intents_end() if saves else 0
+        taken_ns = self._clock.wall_ns()
+
+        def work() -> bytes:
+            fault = None
+            if saves:
+                try:
+                    self._files.save(memory.dump(state, self._log_id, offset + 1, next_intent, taken_ns))
+                except OSError as full:
+                    fault = str(full)
+            return msgspec.json.encode(_Kept(state_hash(state), fault))
+
+        return work
+
+    def _finish(self) -> None:
+        """Take what the work came to, once it has."""
+        if self._job is None:
+            return
+        try:
+            given = self._job.result()
+        except WorkFailed as fault:
+            self._job = None
+            self._not_saved(str(fault))
+            return
+        if given is not None:
+            self._job = None
+            self._note(given, saved=self._saves)
+
+    def _note(self, given: bytes, *, saved: bool) -> None:
+        kept, now_s = msgspec.json.decode(given, type=_Kept), self._clock.mono_s()
+        self._health.extra.update(state_hash=kept.state_hash, state_hash_offset=self._offset)
+        self._hashed_offset = self._offset
+        self._next_hash_s = now_s + HASH_SHARE * (now_s - self._begun_s)
+        if saved and kept.fault is not None:
+            self._not_saved(kept.fault)
+        elif saved:
             metrics.SNAPSHOT_TIME.set_to_current_time()
-            self._health.extra["snapshot"] = f"at offset {offset}"
-            log.info("snapshot", offset=offset, seconds=round(self._clock.mono_s() - begun, 3))
-        self._next_snapshot_s = self._clock.mono_s() + self._interval_s
+            self._health.extra["snapshot"] = f"at offset {self._offset}"
+            log.info("snapshot", offset=self._offset, seconds=round(now_s - self._begun_s, 3))
+            self._next_snapshot_s = now_s + self._interval_s
+
+    def _not_saved(self, fault: str) -> None:
+        metrics.SNAPSHOT_FAILURES.inc()
+        self._health.extra["snapshot"] = f"failed: {fault}"
+        log.error("state not kept", reason=fault, path=str(self._files.path))
+        now_s = self._clock.mono_s()
+        self._next_snapshot_s = self._next_hash_s = now_s + self._interval_s
 
     def _show(self, state: State, cycle: Cycle, feed: Feed, offset: int) -> None:
         conditions = cycle.conditions(self._clock.wall_ns(), self._clock.mono_ms())
@@ -76,9 +167,3 @@ class Keeper:
         self._health.extra.update(
             role="leader", offset=offset, price=state.price, feed=status.value, orders=len(state.positions)
         )
-
-    def _hash(self, state: State, offset: int) -> None:
-        begun = self._clock.mono_s()
-        self._health.extra.update(state_hash=state_hash(state), state_hash_offset=offset)
-        self._hashed_offset = offset
-        self._next_hash_s = self._clock.mono_s() + HASH_SHARE * (self._clock.mono_s() - begun)

@@ -1,11 +1,14 @@
 """What the leading core does, over and over: take what arrived, decide it, write it down, tell it."""
 
 from collections import deque
+from dataclasses import dataclass
+from functools import partial
 
 from twilight.core import admin
 from twilight.core.admin import AdminFault
 from twilight.core.admin_server import Waiting
 from twilight.core.arrivals import Arrival
+from twilight.core.chain import Conversation
 from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
 from twilight.core.exchange import Exchange
@@ -16,8 +19,18 @@ from twilight.domain.errors import InvalidParams, NotSupported
 from twilight.domain.inputs import Admin, Conditions, SetMarketHaltCall
 
 WAITING_MAX = 50_000
+UNANSWERED_MAX = 1_000
+"""With so many transactions unanswered nothing more is taken from the order queues."""
 BATCH_BYTES_MAX = 8 * 2**20
 IDLE_S = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """What other threads leave for the loop."""
+
+    ticks: deque[AcceptedTick]
+    requests: deque[Waiting]
 
 
 class Loop:
@@ -28,18 +41,19 @@ class Loop:
         exchange: Exchange,
         cycle: Cycle,
         queues: OrderQueues,
-        ticks: deque[AcceptedTick],
-        requests: deque[Waiting],
+        inbox: Inbox,
         publisher: Publisher,
+        conversation: Conversation,
         clock: Clock,
         batch_commands_max: int,
     ) -> None:
         self._exchange = exchange
         self._cycle = cycle
         self._queues = queues
-        self._ticks = ticks
-        self._requests = requests
+        self._ticks = inbox.ticks
+        self._requests = inbox.requests
         self._publisher = publisher
+        self._conversation = conversation
         self._clock = clock
         self._batch_commands_max = batch_commands_max
         self._answers: list[Answer] = []
@@ -53,9 +67,12 @@ class Loop:
     def turn(self) -> bool:
         """Take, decide, publish and answer what waits now; return whether there was anything."""
         ticks = [self._ticks.popleft() for _ in range(len(self._ticks))]
-        arrivals = self._queues.read(self._batch_commands_max) if self._cycle.waiting < WAITING_MAX else []
+        arrivals = self._queues.read(self._batch_commands_max) if self._has_room() else []
         wall_ns, mono_ms = self._clock.wall_ns(), self._clock.mono_ms()
         busy = self._take_admin(wall_ns, mono_ms)
+        for answer in self._conversation.turn():
+            busy = True
+            self._exchange.take(answer, self._cycle.conditions(wall_ns, mono_ms))
         for given, conditions in self._cycle.turn(ticks, arrivals, self._exchange.engine.state, wall_ns, mono_ms):
             busy = True
             if isinstance(given, Arrival):
@@ -71,8 +88,9 @@ class Loop:
         self._clock.sleep(IDLE_S)
 
     def publish(self) -> None:
-        """Hand over the batch; the answers that wait for it are given when it is in the log."""
+        """Hand over the batch; when it is in the log, the answers are given and the chain is sent its requests."""
         batch, answers = self._exchange.end_batch(), self._answers
+        answers += [partial(self._conversation.committed, intent) for intent in batch.intents]
         if batch.count or answers:
             self._answers = []
             self._publisher.submit(Publication(batch, answers))
@@ -80,6 +98,10 @@ class Loop:
     def settle(self) -> None:
         """Return when everything that was decided is in the log."""
         self._publisher.settle()
+
+    def _has_room(self) -> bool:
+        state = self._exchange.engine.state
+        return self._cycle.waiting < WAITING_MAX and len(state.intents) + len(state.waiting) < UNANSWERED_MAX
 
     def _publish_when_full(self) -> None:
         batch = self._exchange.batch

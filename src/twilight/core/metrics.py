@@ -2,6 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from twilight.core.chain import Conversation
 from twilight.core.exchange import Batch
 from twilight.core.feed import Feed
 from twilight.domain.risk import risk_stats
@@ -34,6 +35,9 @@ NET_EXPOSURE = Gauge("twilight_core_net_exposure_sats", "Entry value of longs le
 NET_EXPOSURE_CAP = Gauge("twilight_core_net_exposure_cap_sats", "What max_net_mult allows, either way.")
 SHORTFALL = Gauge("twilight_core_shortfall_sats", "What winners were owed beyond the pool, in total.")
 ORDERS = Gauge("twilight_core_orders", "Live trader orders.")
+CHAIN_OPEN = Gauge("twilight_core_chain_unanswered", "Transactions that the chain has not answered.")
+CHAIN_ASKED = Gauge("twilight_core_chain_asked", "How often the chain was asked what became of a transaction.")
+CHAIN_NOT_READY = Gauge("twilight_core_chain_not_ready", "How often the chain was not ready for a transaction.")
 SNAPSHOT_TIME = Gauge("twilight_core_snapshot_time_seconds", "When the last snapshot was written, unix time.")
 SNAPSHOT_FAILURES = Counter("twilight_core_snapshot_failures_total", "Snapshots that could not be written.")
 
@@ -61,6 +65,13 @@ def note_state(state: State) -> None:
     NET_EXPOSURE_CAP.set(params.max_net_mult * stats.pool_equity_sats)
     SHORTFALL.set(state.shortfall_sats)
     ORDERS.set(len(state.positions))
+
+
+def note_chain(conversation: Conversation) -> None:
+    """Show what the chain owes."""
+    CHAIN_OPEN.set(len(conversation))
+    CHAIN_ASKED.set(conversation.asked)
+    CHAIN_NOT_READY.set(conversation.not_ready)
 
 
 def note_feed(feed: Feed, age_ms: int | None, *, tradable: bool) -> None:

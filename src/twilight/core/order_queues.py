@@ -54,7 +54,7 @@ class OrderQueues:
         """Begin to read every queue where the log says."""
         self._named_starts = named_starts
         for spec in self._specs:
-            self._open_beside(spec, dict(state.queues))
+            self._open_beside(spec, state.read_positions())
 
     def read(self, records_max: int) -> list[Arrival]:
         """Return what is there, at most ``records_max`` of each queue; raises `SettingsError` (decisions C5)."""

@@ -11,9 +11,13 @@ from typing import Protocol
 
 from twilight.bus import LogReader, Outgoing, Record, TopicSpec, TransactionalProducer, ensure
 from twilight.bus.topics import topic_ids
+from twilight.core.aside import Done, Forked, Job, Work
+from twilight.core.chain import ChainPort, attach
+from twilight.core.clock import Clock
 from twilight.core.ids import Uuids
 from twilight.core.leader import Leadership
 from twilight.core.publisher import BackgroundPublisher, DirectPublisher, Publisher
+from twilight.domain.chain import PayloadCodec
 
 
 class Reader(Protocol):
@@ -109,11 +113,15 @@ class World:
     new_uuid: Callable[[], str]
     publisher: Callable[[Writer, int], Publisher] = DirectPublisher
     """Makes what writes batches down with a writer, after the event at the offset."""
+    aside: Callable[[Work], Job] = Done
+    """Does work on a copy of the state as it is now."""
+    attach: Callable[[str, PayloadCodec, Clock], ChainPort] = attach
+    """Makes the connection to the chain at the address."""
 
 
 def real_world() -> World:
     """Return the world of a process."""
-    return World(RealKafka(), _in_thread, Uuids(), BackgroundPublisher)
+    return World(RealKafka(), _in_thread, Uuids(), BackgroundPublisher, Forked)
 
 
 def _in_thread(name: str, work: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ A log that cannot be folded stops the process and names the offset: nothing may 
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from twilight.bus import Record
 from twilight.core import memory
@@ -39,29 +40,41 @@ def fold(engine: Engine, offset: int, key: bytes | None, value: bytes | None, ti
         raise Corrupt(f"the event at offset {offset} cannot be folded: {fault}") from fault
 
 
-def from_snapshot(files: SnapshotFiles, log_id: str, engine: Engine) -> int:
-    """Put the newest good snapshot into the engine; return the offset at which the log goes on, 0 without one."""
+class Start(NamedTuple):
+    """At which offsets the log and the topic of intents go on."""
+
+    log: int = 0
+    intents: int = 0
+
+
+def from_snapshot(files: SnapshotFiles, log_id: str, engine: Engine) -> Start:
+    """Put the newest good snapshot into the engine; return where the topics go on, at their start without one."""
     for path, body in files.candidates():
         try:
             if isinstance(body, DamagedSnapshot):
                 raise body
-            engine.state, next_offset, taken_ns = memory.load(body, log_id)
+            saved = memory.load(body, log_id)
         except DamagedSnapshot as damage:
             log.warning("snapshot left aside", path=str(path), reason=str(damage))
         else:
-            log.info("snapshot loaded", path=str(path), next_offset=next_offset, taken_ns=taken_ns)
-            return next_offset
+            engine.state = saved.state
+            log.info("snapshot loaded", path=str(path), next_offset=saved.next_offset, taken_ns=saved.taken_ns)
+            return Start(saved.next_offset, saved.next_intent)
     engine.state = State()
-    return 0
+    return Start()
+
+
+Fold = Callable[[Engine, int, bytes | None, bytes | None, int], str]
 
 
 class Follower:
-    """Reads the event log behind whoever writes it, and folds it.
+    """Reads a topic behind whoever writes it, and folds it.
 
-    ``offset`` is that of the last event in the state, -1 before the first one.
+    ``offset`` is that of the last record in the state, -1 before the first one.
     """
 
-    def __init__(self, engine: Engine, reader: Reader, start: int) -> None:
+    def __init__(self, engine: Engine, reader: Reader, start: int, fold_one: Fold = fold) -> None:
+        self._fold_one = fold_one
         self.engine = engine
         self.reader = reader
         self._start = start
@@ -88,6 +101,6 @@ class Follower:
                 on_progress(self.folded)
 
     def _fold(self, record: Record) -> None:
-        fold(self.engine, record.offset, record.key, record.value, record.timestamp_ms)
+        self._fold_one(self.engine, record.offset, record.key, record.value, record.timestamp_ms)
         self.offset = record.offset
         self.folded += 1

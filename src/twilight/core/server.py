@@ -7,30 +7,30 @@ runs in one thread of its own and is touched by no other.
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from twilight.bus import Fenced
 from twilight.core import metrics
-from twilight.core.admin_server import AdminServer, Waiting, refuse_all, token_in
+from twilight.core.admin_server import AdminServer, refuse_all, token_in
+from twilight.core.chain import Conversation, fold_intent
 from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
 from twilight.core.exchange import Exchange, Topics
-from twilight.core.feed import AcceptedTick, Feed
+from twilight.core.feed import Feed
 from twilight.core.feed_client import FeedClient
 from twilight.core.founding import genesis
 from twilight.core.ids import FolderLock, instance_name
 from twilight.core.keeper import Keeper
-from twilight.core.loop import Loop
+from twilight.core.loop import Inbox, Loop
 from twilight.core.order_queues import OrderQueues
 from twilight.core.payloads import payloads
 from twilight.core.ports import Membership, World, real_world
 from twilight.core.recovery import Follower, from_snapshot
 from twilight.core.settings import CoreSettings
 from twilight.core.snapshot import SnapshotFiles
-from twilight.domain.chain import Disabled
+from twilight.domain.chain import Attached, Disabled
 from twilight.domain.engine import Engine, new_engine
 from twilight.ops.errors import Unavailable
 from twilight.ops.health import Health, serve_app, serve_ops
@@ -52,8 +52,7 @@ class Surroundings:
     settings: CoreSettings
     clock: Clock
     feed: Feed
-    ticks: deque[AcceptedTick]
-    requests: deque[Waiting]
+    inbox: Inbox
     health: Health
     stop: Stop
     files: SnapshotFiles
@@ -75,8 +74,7 @@ async def serve(settings: CoreSettings, stop: Stop) -> None:
             settings,
             clock,
             feed,
-            feed_client.ticks,
-            admin_server.requests,
+            Inbox(feed_client.ticks, admin_server.requests),
             health,
             stop,
             SnapshotFiles(settings.snapshot_path),
@@ -97,6 +95,25 @@ async def serve(settings: CoreSettings, stop: Stop) -> None:
             await asyncio.gather(feeding, return_exceptions=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was decided before: the event log and the topic of intents, as far as they are folded."""
+
+    log_id: str
+    log: Follower
+    intents: Follower
+
+    def to_end(self) -> None:
+        """Fold all that is stable, the log first: an intent whose answer is in it opens nothing."""
+        self.log.to_end()
+        self.intents.to_end()
+
+    def close(self) -> None:
+        """Stop reading."""
+        self.log.reader.close()
+        self.intents.reader.close()
+
+
 class Core:
     """The thread of the exchange."""
 
@@ -109,30 +126,37 @@ class Core:
 
     def run(self) -> None:
         """Follow, lead, serve; returns when asked to stop."""
-        follower, log_id = self._until_available(self._recover)
+        past = self._until_available(self._recover)
         settings = self._settings
         leadership = self._kafka.membership(settings.broker, self._around.instance, settings.core_leader_topic)
         try:
-            if self._follow(follower, leadership):
-                self._lead(follower, leadership, log_id)
+            if self._follow(past, leadership):
+                self._lead(past, leadership)
         finally:
             leadership.close()
-            follower.reader.close()
+            past.close()
 
-    def _recover(self) -> tuple[Follower, str]:
-        """Make the topics, load the snapshot, fold the log after it."""
-        settings = self._settings
-        names = (settings.core_event_log, settings.rpc_client_failed_request, settings.core_leader_topic)
-        log_id = self._kafka.ensure(settings.broker, names)[settings.core_event_log]
+    def _recover(self) -> Past:
+        """Make the topics, load the snapshot, fold what stands after it: the log, then the intents (C3)."""
+        settings, kafka = self._settings, self._kafka
+        log_topic, intent_topic = settings.core_event_log, settings.core_intent_topic
+        names = (log_topic, intent_topic, settings.rpc_client_failed_request, settings.core_leader_topic)
+        ids = kafka.ensure(settings.broker, names)
+        log_id = f"{ids[log_topic]} {ids[intent_topic]}"
         start = from_snapshot(self._around.files, log_id, self._engine)
-        reader = self._kafka.reader(settings.broker, settings.core_event_log, start)
-        follower = Follower(self._engine, reader, start)
+        past = Past(
+            log_id,
+            Follower(self._engine, kafka.reader(settings.broker, log_topic, start.log), start.log),
+            Follower(
+                self._engine, kafka.reader(settings.broker, intent_topic, start.intents), start.intents, fold_intent
+            ),
+        )
         begun = time.perf_counter()
-        follower.to_end()
-        log.info("recovered", events=follower.folded, seconds=round(time.perf_counter() - begun, 3))
-        return follower, log_id
+        past.to_end()
+        log.info("recovered", events=past.log.folded, seconds=round(time.perf_counter() - begun, 3))
+        return past
 
-    def _follow(self, follower: Follower, leadership: Membership) -> bool:
+    def _follow(self, past: Past, leadership: Membership) -> bool:
         """Keep the state behind the leader's until this core leads; return False when asked to stop before.
 
         The administrator's calls are refused at once: one that waited would be done at a take-over, whenever that is.
@@ -143,34 +167,47 @@ class Core:
                 return True
             if leadership.lost:
                 raise Unavailable("another process takes part under this core's name: is DATA_DIR a copy?")
-            refuse_all(self._around.requests, "this core does not lead: ask the one that does")
-            follower.follow(FOLLOW_WAIT_S)
+            refuse_all(self._around.inbox.requests, "this core does not lead: ask the one that does")
+            past.log.follow(FOLLOW_WAIT_S)
+            past.intents.follow(0.0)
             self._log_check.ok("standby")
-            extra.update(role="standby", offset=follower.offset)
+            extra.update(role="standby", offset=past.log.offset)
         return False
 
-    def _lead(self, follower: Follower, leadership: Membership, log_id: str) -> None:
+    def _lead(self, past: Past, leadership: Membership) -> None:
         """Fence the one before, read to the end, and serve (decisions C3)."""
         settings, around = self._settings, self._around
         writer = self._kafka.writer(settings.broker, settings.core_transactional_id, settings.kafka_timeout_s)
         self._until_available(writer.init)
-        self._until_available(follower.to_end)
+        self._until_available(past.to_end)
         around.feed.remember(self._engine.state.ticks)
-        around.ticks.clear()
-        exchange = Exchange(self._engine, Topics(settings.core_event_log, settings.rpc_client_failed_request))
+        around.inbox.ticks.clear()
+        topics = Topics(settings.core_event_log, settings.rpc_client_failed_request, settings.core_intent_topic)
+        exchange = Exchange(self._engine, topics)
         cycle = Cycle(settings.intake_ticks if settings.intake == "tick" else 0)
         queues = OrderQueues(settings.queues, settings.broker, around.health, around.world, around.clock)
+        chain = around.world.attach(settings.chain_url, payloads(settings.payload), around.clock)
+        conversation = Conversation(chain, around.clock, settings.chain_answer_wait_s)
+        conversation.resume(self._engine.state.intents.values())
         loop = Loop(
             exchange,
             cycle,
             queues,
-            around.ticks,
-            around.requests,
-            around.world.publisher(writer, follower.offset),
+            around.inbox,
+            around.world.publisher(writer, past.log.offset),
+            conversation,
             around.clock,
             settings.batch_commands_max,
         )
-        keeper = Keeper(around.health, around.files, log_id, settings.snapshot_interval_s, around.clock)
+        keeper = Keeper(
+            around.health,
+            around.files,
+            past.log_id,
+            settings.snapshot_interval_s,
+            around.clock,
+            around.world.aside,
+            past.intents.reader.end_offset,
+        )
         if self._engine.state.pool.log_sequence == 0:
             exchange.take(
                 genesis(settings, around.world.new_uuid),
@@ -181,12 +218,15 @@ class Core:
         self._log_check.ok("leads")
         metrics.LEADS.set(1)
         try:
-            self._serve(loop, keeper, leadership, cycle)
+            self._serve(loop, keeper, leadership, cycle, conversation)
         finally:
             metrics.LEADS.set(0)
             queues.close()
+            conversation.close()
 
-    def _serve(self, loop: Loop, keeper: Keeper, leadership: Membership, cycle: Cycle) -> None:
+    def _serve(
+        self, loop: Loop, keeper: Keeper, leadership: Membership, cycle: Cycle, conversation: Conversation
+    ) -> None:
         feed = self._around.feed
         while not self._around.stop.is_set() and not loop.exit_asked:
             if not leadership.poll(0.0):
@@ -194,8 +234,10 @@ class Core:
             if not loop.turn():
                 loop.idle()
             if keeper.due():
-                loop.settle()
-                keeper.look(self._engine.state, cycle, feed, loop.offset)
+                keeper.look(self._engine.state, cycle, feed, conversation, loop.offset)
+                if keeper.wants_a_copy(loop.offset):
+                    loop.settle()
+                    keeper.take_a_copy(self._engine.state, loop.offset)
         loop.settle()
         keeper.save(self._engine.state, loop.offset)
 
@@ -213,4 +255,5 @@ class Core:
 
 def _engine(around: Surroundings) -> Engine:
     settings = around.settings
-    return new_engine(around.world.new_uuid, settings.rules, Disabled(payloads(settings.payload)))
+    chain = Attached if settings.chain_url else Disabled
+    return new_engine(around.world.new_uuid, settings.rules, chain(payloads(settings.payload)))

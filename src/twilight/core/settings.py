@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from twilight.core.chain import parse_url
 from twilight.core.queues import QueueSpec, parse_queues
 from twilight.domain.profile import PROFILES, LiquidationBasis, Profile
 from twilight.ops.settings import Settings
@@ -27,6 +28,7 @@ class CoreSettings(Settings):
     rpc_client_failed_request: str = "CLIENT-FAILED-REQUEST"
     core_event_log: str = "CoreEventLogTopic"
     core_leader_topic: str = "CoreLeader"
+    core_intent_topic: str = "CoreIntentTopic"
     core_transactional_id: str = "twilight-core"
     order_queues: str = ""
     order_queue_start: str = ""
@@ -60,7 +62,11 @@ class CoreSettings(Settings):
     risk_max_leverage: Ratio = 50.0
     risk_mm_ratio: Annotated[float, Field(ge=0.25, le=100)] = 0.4
     relayer_init_state: str = ""
+
+    # the chain: none, or fake:FILE?latency_ms=100&refused=0.1&not_ready=0.1&lost_requests=0.1&lost_answers=0.1
     enable_zkos_chain_transaction: bool = False
+    zkos_server_url: str = ""
+    chain_answer_wait_s: Annotated[float, Field(gt=0, le=3_600)] = 10.0
 
     # this machine
     data_dir: Path = Path("data")
@@ -89,12 +95,20 @@ class CoreSettings(Settings):
         parse_starts(text)
         return text
 
-    @field_validator("enable_zkos_chain_transaction")
+    @field_validator("zkos_server_url")
     @classmethod
-    def _no_chain_yet(cls, enabled: bool) -> bool:  # noqa: FBT001 - a validator's signature
-        if enabled:
-            raise ValueError("expected false: this build has no chain port but `disabled`")
-        return enabled
+    def _chain_can_be_attached(cls, url: str) -> str:
+        if url:
+            parse_url(url)
+        return url
+
+    @model_validator(mode="after")
+    def _an_attached_chain_has_an_address(self) -> Self:
+        if self.enable_zkos_chain_transaction and not self.zkos_server_url:
+            raise ValueError(
+                "ZKOS_SERVER_URL: must name the chain when ENABLE_ZKOS_CHAIN_TRANSACTION is true, was empty"
+            )
+        return self
 
     @model_validator(mode="after")
     def _a_ring_of_keys_for_each_feed(self) -> Self:
@@ -116,6 +130,11 @@ class CoreSettings(Settings):
         }
         given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         return replace(PROFILES[self.profile], **given)
+
+    @property
+    def chain_url(self) -> str:
+        """Where the chain is, empty for none."""
+        return self.zkos_server_url if self.enable_zkos_chain_transaction else ""
 
     @property
     def queues(self) -> tuple[QueueSpec, ...]:

@@ -94,7 +94,7 @@ class Simulation:
     ) -> None:
         self._uuids = GivenUuids()
         engine = new_engine(self._uuids, profile, Disabled(payloads("lenient")), state)
-        self._exchange = Exchange(engine, Topics("events", "failed"))
+        self._exchange = Exchange(engine, Topics("events", "failed", "intents"))
         self._genesis = (tlv_sats, tps)
         self._founded = state is not None
         self._status = FeedStatus.STARTING if state is None else FeedStatus.HEALTHY

@@ -28,6 +28,7 @@ from twilight.domain.orders import OrderType, TraderOrder
 from twilight.domain.pool import FundingOrderEventUpdate
 from twilight.domain.settlement import Close, settle
 from twilight.domain.state import Legs, Position
+from twilight.domain.ticks import check_liquidations
 from twilight.domain.withdrawals import finish_withdrawal, withdraw
 
 Decisions = Iterator[Sequence[Event]]
@@ -44,6 +45,8 @@ def on_chain_answer(case: Case, given: ChainAnswer) -> Decisions:
     yield _FINISH[intent.operation](finishing, intent)
     if legs is not None and intent.uuid in case.state.positions:
         yield from set_legs_after_fill(replace(case, metadata=metadata), intent.uuid, legs)
+    if case.tradable:  # what can no longer bear its losses goes before whoever waits for the pool
+        yield from check_liquidations(case)
     yield from wake_waiting(case)
 
 

@@ -125,7 +125,7 @@ def _on_command(case: Case, given: CommandInput) -> Decisions:
     if handler is None:
         return iter(([_not_a_command(case, given)],))
     request_id = command.request_id  # type: ignore[union-attr]  # every client command has one
-    if request_id and request_id in case.state.request_ids:
+    if request_id and _was_asked(case.state, request_id):
         return iter(())
     case.metadata = command_metadata(given.position, request_id)
     return handler(case, given, command)
@@ -134,7 +134,19 @@ def _on_command(case: Case, given: CommandInput) -> Decisions:
 def _seen(state: State, position: QueuePosition) -> bool:
     """Return whether the log already holds what this command or a later one of its queue became (C5)."""
     known = state.queues.get(position.queue)
-    return known is not None and known[0] == position.topic_id and position.offset <= known[1]
+    if known is not None and known[0] == position.topic_id and position.offset <= known[1]:
+        return True
+    if not state.intents:
+        return False
+    asked = state.read_positions().get(position.queue)
+    return asked is not None and asked[0] == position.topic_id and position.offset <= asked[1]
+
+
+def _was_asked(state: State, request_id: str) -> bool:
+    """Return whether this request was answered, or will be when the chain has answered (C7)."""
+    if request_id in state.request_ids:
+        return True
+    return bool(state.intents) and any((one.metadata or {}).get("request_id") == request_id for one in state.asked())
 
 
 def command_metadata(position: QueuePosition | None, request_id: str) -> Metadata | None:

@@ -40,7 +40,7 @@ from twilight.domain.events import (
     TxHash,
     TxHashUpdate,
 )
-from twilight.domain.inflight import uuid_of
+from twilight.domain.inflight import number_of, uuid_of
 from twilight.domain.ledger import Ledger
 from twilight.domain.numbers import score
 from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
@@ -55,7 +55,7 @@ REQUEST_IDS_MAX = 100_000
 
 def evolve(state: State, event: Event) -> None:
     """Apply one event; raises `Corrupt` when it cannot follow the state."""
-    if event.metadata:
+    if event.metadata and type(event) is not IntentOpened:
         _remember(state, event.metadata)
     _EFFECTS[type(event)](state, event)
 
@@ -64,7 +64,7 @@ def evolve_all(state: State, events: Sequence[Event]) -> None:
     """Apply the events of one decision; what they all carry is remembered once."""
     remembered: Metadata | None = None
     for event in events:
-        if event.metadata and event.metadata is not remembered:
+        if event.metadata and event.metadata is not remembered and type(event) is not IntentOpened:
             remembered = event.metadata
             _remember(state, remembered)
         _EFFECTS[type(event)](state, event)
@@ -98,22 +98,27 @@ def _advance(state: State, queue: str, topic_id: str, offset: int) -> None:
 
 def _answer(state: State, intent_id: str) -> None:
     """Close an intent, or a wait, once."""
-    if intent_id in state.answered:
+    number = number_of(intent_id)
+    if number in state.answered:
         return
     state.waiting.pop(intent_id, None)
     open_intent = state.intents.get(uuid_of(intent_id))
     if open_intent is not None and open_intent.id == intent_id:
         del state.intents[open_intent.uuid]
-    state.answered[intent_id] = None
-    if len(state.answered) > REQUEST_IDS_MAX:
-        state.answered.popitem(last=False)
+    state.answered.add(number)
 
 
 def _intent(state: State, event: IntentOpened) -> None:
-    """Open an intent, unless its answer was read before it: the two topics have no common order."""
-    intent = event.intent
-    state.intent_sequence = max(state.intent_sequence, int(intent.id.rsplit(":", 1)[1]))
-    if intent.id in state.answered:
+    """Open an intent, unless its answer was read before it: the two topics have no common order.
+
+    Whatever the log is to say of its command, the log will say with the answer: until then the queue's position and
+    the request's id stand in the intent alone, so that the rest of the state follows from the log alone.
+    """
+    intent, metadata = event.intent, event.metadata or {}
+    number = number_of(intent.id)
+    state.intent_sequence = max(state.intent_sequence, number)
+    state.waiting.pop(metadata.get("waited", ""), None)
+    if number in state.answered:
         return
     if intent.operation is None:
         state.waiting[intent.id] = intent

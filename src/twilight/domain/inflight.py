@@ -102,6 +102,38 @@ class Intent:
         return ChainRequest(self.operation, order, self.payload, self.last_state, self.next_state, self.amount_sats)
 
 
+@dataclass(slots=True)
+class Answered:
+    """The numbers of the intents that are done: all up to `up_to`, and those of `beyond`.
+
+    An intent that is read again after its answer opens nothing, however long ago it was answered; and what is kept of
+    it is bounded by what is answered while an older one is still open.
+    """
+
+    up_to: int = 0
+    beyond: set[int] = field(default_factory=set)
+
+    def __contains__(self, number: int) -> bool:
+        return number <= self.up_to or number in self.beyond
+
+    def add(self, number: int) -> None:
+        """Note that an intent is done."""
+        if number > self.up_to:
+            self.beyond.add(number)
+        while self.up_to + 1 in self.beyond:
+            self.up_to += 1
+            self.beyond.remove(self.up_to)
+
+    def copy(self) -> Answered:
+        """Return an independent one."""
+        return Answered(self.up_to, self.beyond.copy())
+
+
 def uuid_of(intent_id: str) -> str:
     """Return the order that an intent's id names."""
     return intent_id.split(":")[1]
+
+
+def number_of(intent_id: str) -> int:
+    """Return an intent's own number: they count from 1 and leave nothing out."""
+    return int(intent_id.rsplit(":", 1)[1])

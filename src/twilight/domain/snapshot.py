@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from twilight.domain.commands import SlTp
-from twilight.domain.inflight import Intent
+from twilight.domain.inflight import Answered, Intent
 from twilight.domain.orders import LendOrder, OrderStatus, OrderType, Side, TraderOrder
 from twilight.domain.plain import from_plain, to_plain
 from twilight.domain.pool import (
@@ -25,7 +25,7 @@ from twilight.domain.pool import (
 from twilight.domain.state import Deposit, Exposure, Legs, Position, Retry, State, Switches
 from twilight.domain.triggers import Triggers
 
-FORMAT = 1
+FORMAT = 2
 
 Plain = dict[str, Any]
 
@@ -60,7 +60,7 @@ def dump(state: State) -> Plain:
         "intents": [to_plain(intent) for intent in state.intents.values()],
         "waiting": [to_plain(intent) for intent in state.waiting.values()],
         "intent_sequence": state.intent_sequence,
-        "answered": list(state.answered),
+        "answered": [state.answered.up_to, sorted(state.answered.beyond)],
     }
 
 
@@ -100,17 +100,19 @@ def load(plain: Plain) -> State:
         intents={intent.uuid: intent for intent in (from_plain(Intent, row) for row in plain["intents"])},
         waiting={intent.id: intent for intent in (from_plain(Intent, row) for row in plain["waiting"])},
         intent_sequence=plain["intent_sequence"],
-        answered=OrderedDict.fromkeys(plain["answered"]),
+        answered=Answered(plain["answered"][0], set(plain["answered"][1])),
     )
 
 
 def state_hash(state: State) -> str:
     """Return 64 hex digits that are equal for equal states, on every machine.
 
-    The age of request ids does not count: with a chain, intents are read from a topic of their own.
+    It covers what follows from the event log, and that alone: what the chain has not answered stands in a topic of
+    its own, which has no common order with the log.
     """
     plain = dump(state)
-    plain["request_ids"], plain["answered"] = sorted(state.request_ids), sorted(state.answered)
+    for name in ("intents", "waiting", "intent_sequence"):
+        del plain[name]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return sha256(text.encode()).hexdigest()
 

@@ -7,11 +7,12 @@ have the same `state_hash`.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from twilight.domain.commands import Meta, SlTp
 from twilight.domain.errors import Corrupt
-from twilight.domain.inflight import Intent
+from twilight.domain.inflight import Answered, Intent
 from twilight.domain.ledger import Ledger
 from twilight.domain.orders import LendOrder, OrderStatus, OrderType, Side, TraderOrder
 from twilight.domain.pool import Fees, LendPool, PoolBatchOrder, RiskParams
@@ -123,7 +124,7 @@ class State:
     request_ids: OrderedDict[str, None] = field(default_factory=OrderedDict)
     """The last request ids, oldest first (C7); a plain dictionary searches long for its oldest once many are gone."""
     queues: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """Queue name to (topic id, offset of the last command that caused an event) (C5)."""
+    """Queue name to (topic id, offset of the last command that caused an event of the log) (C5)."""
     ticks: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Feeder key id to the (epoch, seq) of its last accepted tick (C10)."""
     retries: dict[str, Retry] = field(default_factory=dict)
@@ -134,8 +135,7 @@ class State:
     waiting: dict[str, Intent] = field(default_factory=dict)
     """Commands that wait for the pool's turn, oldest first, by the id under which they wait."""
     intent_sequence: int = 0
-    answered: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    """Ids of intents that are done, oldest first: one that is read again after its answer opens nothing."""
+    answered: Answered = field(default_factory=Answered)
     charged_fees_pct: tuple[float, float] = (0.0, 0.0)
     """The market and limit fee of the last hour that was charged at once."""
     charged_rate_pct: float = 0.0
@@ -151,6 +151,23 @@ class State:
     def ledger(self, side: Side) -> Ledger:
         """Return the open positions of a side."""
         return self.triggers.liquidate_long if side is Side.LONG else self.triggers.liquidate_short
+
+    def asked(self) -> Iterator[Intent]:
+        """Yield all that the chain has not answered: what it is being asked, and what waits for the pool's turn."""
+        yield from self.intents.values()
+        yield from self.waiting.values()
+
+    def read_positions(self) -> dict[str, tuple[str, int]]:
+        """Return how far each queue was read, the commands counted whose answers the chain still owes (C5, C11)."""
+        positions = dict(self.queues)
+        for intent in self.asked():
+            metadata = intent.metadata or {}
+            if "queue" in metadata:
+                name, found = metadata["queue"], (metadata["topic_id"], int(metadata["offset"]))
+                known = positions.get(name)
+                if known is None or known[0] != found[0] or known[1] < found[1]:
+                    positions[name] = found
+        return positions
 
     def position(self, uuid: str) -> Position | None:
         """Return a live order, brought up to date with the funding of its side."""

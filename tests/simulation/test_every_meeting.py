@@ -9,7 +9,7 @@ from tests.simulation.virtual_time import NS
 
 MEETINGS = 400
 LATER_NS = 3 * NS // 2
-STEP = 1 if int(os.environ.get("TWILIGHT_SIM_SEEDS", "0")) >= 100 else 37
+STEP = 2 if int(os.environ.get("TWILIGHT_SIM_SEEDS", "0")) >= 100 else 53
 
 
 class ShortDay(Run):
@@ -26,8 +26,9 @@ class ShortDay(Run):
 
 
 @pytest.mark.parametrize("meeting", range(0, MEETINGS, STEP))
-def test_a_core_may_die_at_any_moment(meeting: int, tmp_path: Path) -> None:
-    day = ShortDay(7, tmp_path, commands_per_s=10.0, trouble_s=4.0)
+@pytest.mark.parametrize("has_chain", [False, True], ids=["alone", "with a chain"])
+def test_a_core_may_die_at_any_moment(meeting: int, has_chain: bool, tmp_path: Path) -> None:  # noqa: FBT001  # a parameter
+    day = ShortDay(7, tmp_path, commands_per_s=10.0, trouble_s=9.0, has_chain=has_chain)
     day.dies_at = meeting
     outcome = day.go()
     assert not outcome.faults, f"died at meeting {meeting}: {outcome.text()}"

@@ -1,6 +1,7 @@
 """Starting in order, restarting, stopping; each part here is a real small process."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -144,3 +145,19 @@ def test_a_part_that_lies_elsewhere_is_watched_but_never_touched() -> None:
 
     port = free_ports(1)[0]
     _run([Part(name="kafka", address=("127.0.0.1", port))], meanwhile)
+
+
+def test_a_stop_while_parts_still_wait_for_others_is_quiet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    journal: list[str] = []
+    parts = [
+        Part(name="kafka", address=("127.0.0.1", free_ports(1)[0])),
+        Part(name="core", server=Program("core", tmp_path, FOREVER, journal), needs=("kafka",)),
+    ]
+
+    async def meanwhile(supervisor: Supervisor) -> None:
+        await _until(lambda: supervisor.parts["kafka"].status.state is Phase.UNREADY)
+
+    _run(parts, meanwhile)
+    gc.collect()  # an error that nobody looked at is told now
+    assert [record.message for record in caplog.records] == []
+    assert journal == []

@@ -151,6 +151,7 @@ class Supervisor:
         await asyncio.wait([all_set, stopped], return_when=asyncio.FIRST_COMPLETED)
         for task in (all_set, stopped):
             task.cancel()
+        await asyncio.gather(all_set, stopped, return_exceptions=True)
 
     async def _end(self) -> None:
         """Stop every part as soon as all that need it have ended."""

@@ -10,8 +10,8 @@ from confluent_kafka.admin import AdminClient
 from twilight.local.servers.process import LOOPBACK, Process, Server, java
 from twilight.ops.errors import Unavailable
 
-START_TIMEOUT_S = 60.0
-FORMAT_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
+FORMAT_TIMEOUT_S = 180.0
 HEAP = "-Xmx512m"
 
 _PROPERTIES = """\

@@ -18,7 +18,7 @@ from psycopg import sql
 from twilight.local.servers.process import LOOPBACK, Process, Server
 from twilight.ops.errors import SettingsError, Unavailable
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 INIT_TIMEOUT_S = 120.0
 ORPHANS_S = 20.0
 # The package's own Python is never imported: it looks for a runtime folder that services have no use for.

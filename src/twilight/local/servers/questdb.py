@@ -4,7 +4,7 @@ from pathlib import Path
 
 from twilight.local.servers.process import LOOPBACK, Process, Server, answers, java
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 USER = "quest"
 PASSWORD = "my_password"  # noqa: S105 - the seed's published default (storage specification 7.1), loopback only
 

@@ -1,9 +1,8 @@
 """P1, P3, P16: the archiver from the real Kafka into the real PostgreSQL.
 
 P1 takes rows per second, all tables with their keys and indexes, against a raw COPY of the same decoded rows into bare
-tables. P3 stands the archiver against the usual way: a consumer that inserts each message's rows in batches through
-`executemany` with ON CONFLICT, as the PostgreSQL sink of quixstreams does. P16 is the rate of a long catch-up against
-that of P1.
+tables. P3 stands the archiver against the usual way, the PostgreSQL sink of quixstreams: it is given the rows already
+decoded, one message each, and the same tables. P16 is the rate of a long catch-up against that of P1.
 """
 
 import threading
@@ -12,13 +11,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from psycopg.conninfo import conninfo_to_dict
 from tests.bench._archive import Decoded, bare, copy_bare, database, long_log, postgres_server, produce
+from tests.bench._peers import told_by
 from tests.bench._servers import fresh, kafka
 from tests.bench._timing import in_turns, row
 
 from twilight.archiver.postgres.connection import connect
-from twilight.archiver.record import CORE
+from twilight.archiver.postgres.raw import RAW
+from twilight.archiver.postgres.values import json_text
+from twilight.archiver.reading import key_columns
+from twilight.archiver.record import CORE, Entry
 from twilight.archiver.sink import Sink
+from twilight.archiver.times import timestamp
 from twilight.bus import LogReader, Record
 from twilight.ops.health import Check
 
@@ -81,28 +87,79 @@ def p1(shared: Path, runs: int) -> Row:
     return row("P1", "archiver rows/s, Kafka to PostgreSQL, against raw COPY into bare tables", goal=0.20, **found)
 
 
-def inserted(server: str, decoded: Decoded) -> float:
-    """Insert the decoded rows as that sink does: per batch and table one `executemany`; return the seconds."""
-    with database(server) as url, connect(url) as connection:
-        begun = time.perf_counter()
+class Messages:
+    """The rows of a log as messages of a topic, one each: what a sink of single rows takes."""
+
+    def __init__(self, brokers: str, decoded: Decoded) -> None:
+        self.brokers = brokers
+        self.topic = fresh("rows")
+        messages = [_message("event_log", RAW, _raw_values(entry)) for entry in decoded.entries]
         for (name, columns), rows in decoded.rows.items():
-            _insert(connection, name, columns, rows)
-        return time.perf_counter() - begun
+            table = name.removeprefix("stage_")
+            messages += [_message(table, columns, row) for row in rows]
+        self.records, self.count = len(decoded.entries), len(messages)
+        produce(brokers, self.topic, messages)
+
+    def sunk(self, server: str) -> float:
+        """Let quixstreams put them into the archive's own tables; return the seconds."""
+        with database(server) as url:
+            parts = conninfo_to_dict(url)
+            told = {
+                "brokers": self.brokers,
+                "topic": self.topic,
+                "group": fresh("group"),
+                "rows": self.count,
+                "batch_rows": BATCH_RECORDS,
+                "keys": primary_keys(url),
+                "database": {name: parts.get(name, "") for name in ("host", "port", "dbname", "user", "password")},
+            }
+            seconds = told_by("quixstreams", told)
+            with connect(url) as connection:
+                found = connection.execute("SELECT count(*) FROM event_log").fetchone()
+            assert found == (self.records,), f"the peer stored {found} of {self.records} records"
+        return seconds
 
 
-def _insert(connection: Any, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    names, marks = ", ".join(columns), ", ".join(["%s"] * len(columns))
-    statement = f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 - our own names
-    with connection.cursor() as cursor:
-        for start in range(0, len(rows), BATCH_RECORDS):
-            with connection.transaction():
-                cursor.executemany(statement, rows[start : start + BATCH_RECORDS])
+def primary_keys(url: str) -> dict[str, list[str]]:
+    """Return the primary key of each table: the peer, which may read a message twice, writes over what is there."""
+    with connect(url) as connection:
+        found = connection.execute(
+            "SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum) FROM pg_index i"
+            " JOIN pg_class c ON c.oid = i.indrelid JOIN pg_attribute a"
+            " ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)"
+            " WHERE i.indisprimary AND NOT c.relispartition GROUP BY 1"
+        )
+        return dict(found.fetchall())
+
+
+def _raw_values(entry: Entry) -> tuple[Any, ...]:
+    agg_id, kind, version, metadata = key_columns(entry)
+    hexes = [None if part is None else f"\\x{part.hex()}" for part in (entry.key_raw, entry.payload_raw)]
+    event_ts = None if entry.event_ts_ns is None or not entry.has_own_time else timestamp(entry.event_ts_ns)
+    stream, partition, offset, _, broker_ts = entry.source
+    names = (agg_id, kind, version, None if metadata is None else json_text(metadata))
+    sha256 = f"\\x{entry.payload_sha256.hex()}"
+    return (stream, partition, offset, hexes[0], *names, hexes[1], sha256, broker_ts, event_ts)
+
+
+def _message(table: str, columns: Sequence[str], values: Sequence[Any]) -> Record:
+    row = {name.strip('"'): value for name, value in zip(columns, values, strict=True)}
+    return Record(table, 0, 0, 0, table.encode(), msgspec.json.encode(row))
 
 
 def p3(shared: Path, runs: int) -> Row:
-    """Measure against batches of INSERT."""
-    found = rates(shared, runs, inserted)
-    return row("P3", "archiver rows/s against INSERT in batches (as the quixstreams sink)", goal=5.0, **found)
+    """Measure against the PostgreSQL sink of quixstreams, which is told the decoded rows."""
+    log = long_log(shared, RECORDS)
+    decoded = Decoded(log, BATCH_RECORDS)
+    with kafka() as brokers, postgres_server() as server:
+        topic, messages = fresh("archive"), Messages(brokers, decoded)
+        produce(brokers, topic, log)
+        contests = {
+            "ours": lambda: decoded.count() / archive_from_kafka(brokers, topic, server, len(log)),
+            "peer": lambda: messages.count / messages.sunk(server),
+        }
+        found = in_turns(contests, min(runs, 3))
+    return row("P3", "archiver rows/s against the PostgreSQL sink of quixstreams, same rows", goal=5.0, **found)
 
 
 def p16(shared: Path, runs: int) -> Row:

@@ -4,6 +4,7 @@ psycopg leaves the interpreter while it waits, so both run at once. A batch that
 after it are written one after the other, halved until the record is found.
 """
 
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from twilight.archiver.postgres.isolating import write_isolating
 from twilight.archiver.postgres.writer import Prepared, Writer
 from twilight.archiver.record import Entry
 
+GC_ALLOCATIONS = 50_000
+"""How many new objects start a search for cycles; a batch makes hundreds of thousands, and none of them is in one."""
 HANDOVER_S = 0.0005
 """How long a busy thread keeps the interpreter from the storing one, which needs it a little for each statement."""
 
@@ -44,7 +47,9 @@ class Pipeline:
         self._stored = stored
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._flight: tuple[_Batch, Future[None]] | None = None
-        sys.setswitchinterval(HANDOVER_S)  # of the process: the default, ten times as long, would let PostgreSQL idle
+        # Both are of the process. The interpreter's default, ten times as long, would let PostgreSQL idle.
+        sys.setswitchinterval(HANDOVER_S)
+        gc.set_threshold(GC_ALLOCATIONS)
 
     def put(self, entries: list[Entry], newest_event_ns: int | None) -> None:
         """Write a batch; return as soon as the one before it is stored.

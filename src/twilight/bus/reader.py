@@ -5,7 +5,6 @@ from types import TracebackType
 from typing import Literal, Self
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     IsolationLevel,
     KafkaError,
@@ -51,10 +50,13 @@ class LogReader:
         self._consumer.assign([TopicPartition(topic, partition, self._first(start))])
 
     def _first(self, start: Start) -> int:
-        """Return the offset to start at; `end` is asked once, so that a seek to it cannot drift."""
+        """Return the offset to start at; a bound is asked for once, so that it cannot drift.
+
+        Left to itself the consumer takes half a second to find the beginning.
+        """
         if isinstance(start, int):
             return start
-        return OFFSET_BEGINNING if start == "earliest" else self.end_offset()
+        return self.start_offset() if start == "earliest" else self.end_offset()
 
     def read(self, max_records: int, timeout_s: float) -> list[Record]:
         """Return what is there, waiting up to the time limit for a first record.
@@ -67,7 +69,7 @@ class LogReader:
         return [_record(message) for message in messages if not _is_passing(message)]
 
     def position(self) -> int:
-        """Return the offset of the next record to read; -1001 before the first read of a relative start."""
+        """Return the offset of the next record to read; -1001 before the first read."""
         return int(self._consumer.position([self._partition])[0].offset)
 
     def at_end(self) -> bool:

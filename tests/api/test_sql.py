@@ -32,6 +32,30 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
+# What is added up as a whole: the resting book of now, and the list of wallets.
+WHOLE = {"book_levels": {"order_book_entry"}, "count_of_wallets": {"twilight_qq_account_link"}}
+
+
+@pytest.mark.servers
+def test_no_query_reads_all_of_an_index(books: Books) -> None:
+    with psycopg.connect(books.url, autocommit=True) as connection:
+        connection.execute("set enable_seqscan = off")
+        for name, statement in QUERIES.items():
+            plan = connection.execute("explain (format json) " + statement, PARAMETERS).fetchone()
+            assert plan is not None
+            assert (name, unbounded(plan[0][0]["Plan"])) == (name, WHOLE.get(name, set()))
+
+
+def unbounded(node: dict[str, Any], *, is_limited: bool = False) -> set[str]:
+    """Return the tables of which a plan reads a whole index: without a condition, and not up to a limit."""
+    kind = node["Node Type"]
+    is_limited = kind == "Limit" or (is_limited and kind not in ("Sort", "Aggregate", "Hash"))
+    found = {table for part in node.get("Plans", []) for table in unbounded(part, is_limited=is_limited)}
+    if kind in ("Index Scan", "Index Only Scan") and not (node.get("Index Cond") or is_limited):
+        found.add(node["Relation Name"])
+    return found
+
+
 @pytest.mark.servers
 def test_no_query_reads_a_table_without_an_index(books: Books) -> None:
     with psycopg.connect(books.url, autocommit=True) as connection:

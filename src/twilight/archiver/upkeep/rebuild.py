@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from twilight.archiver.pipeline import Pipeline
 from twilight.archiver.postgres.connection import Connection, connect
-from twilight.archiver.postgres.isolating import write_isolating
 from twilight.archiver.postgres.migrate import make_views, migrate
 from twilight.archiver.postgres.tables import DERIVED_TABLES
 from twilight.archiver.postgres.writer import Writer
 from twilight.archiver.reading import Reader
-from twilight.archiver.record import CORE
+from twilight.archiver.record import CORE, Entry
 from twilight.archiver.upkeep.stored import CHUNK_RECORDS, next_offset, stored_records
 from twilight.ops.errors import SettingsError, Unavailable
 
@@ -57,8 +57,8 @@ def rebuild(url: str, names: Sequence[str] = (), progress: Progress = lambda _of
         _lock(live)
         live.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
         live.execute(f"CREATE SCHEMA {SCHEMA}")
-        with connect(url, "rebuild", schema=SCHEMA) as beside:
-            return _Rebuild(live, beside, progress).run(tables)
+        with connect(url, "rebuild", schema=SCHEMA) as beside, connect(url, "rebuild", schema=SCHEMA) as asking:
+            return _Rebuild(live, beside, asking, progress).run(tables)
 
 
 def _lock(live: Connection) -> None:
@@ -68,14 +68,14 @@ def _lock(live: Connection) -> None:
 
 
 class _Rebuild:
-    """One rebuild: `live` sees the tables in use, `beside` the ones that are made."""
+    """One rebuild: `live` sees the tables in use, `beside` and `asking` the ones that are made."""
 
-    def __init__(self, live: Connection, beside: Connection, progress: Progress) -> None:
+    def __init__(self, live: Connection, beside: Connection, asking: Connection, progress: Progress) -> None:
         self._live = live
         self._progress = progress
         migrate(beside)
         self._beside = beside
-        self._writer = Writer(beside, CORE, keeps_raw_log=False)
+        self._writer = Writer(beside, CORE, keeps_raw_log=False, asking=asking)
         self._reader: Reader = self._writer.open()
         self._records = 0
         self._rows = 0
@@ -100,11 +100,15 @@ class _Rebuild:
     def _catch_up(self) -> None:
         """Write everything that stands in the raw log now."""
         end = next_offset(self._live, CORE)
-        for records in stored_records(self._live, CORE, self._writer.position or 0, end):
-            entries = self._reader.entries(records)
-            self._rows += write_isolating(self._writer, entries, self._reader.newest_event_ns)
-            self._records += len(records)
-            self._progress(records[-1].offset + 1, end)
+        with Pipeline(self._writer, self._count_stored) as pipeline:
+            for records in stored_records(self._live, CORE, self._writer.position or 0, end):
+                pipeline.put(self._reader.entries(records), self._reader.newest_event_ns)
+                self._progress(records[-1].offset + 1, end)
+            pipeline.drain()
+
+    def _count_stored(self, entries: Sequence[Entry], rows: int, _seconds: float) -> None:
+        self._records += len(entries)
+        self._rows += rows
 
     def _count(self, table: str) -> int:
         row = self._beside.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()

@@ -16,6 +16,7 @@ from twilight.core import metrics
 from twilight.core.admin_server import AdminServer, refuse_all, token_in
 from twilight.core.chain import Conversation, fold_intent
 from twilight.core.clock import Clock
+from twilight.core.collector import rest_collector
 from twilight.core.cycle import Cycle
 from twilight.core.exchange import Exchange, Topics
 from twilight.core.feed import Feed
@@ -126,6 +127,7 @@ class Core:
 
     def run(self) -> None:
         """Follow, lead, serve; returns when asked to stop."""
+        rest_collector()
         past = self._until_available(self._recover)
         settings = self._settings
         leadership = self._kafka.membership(settings.broker, self._around.instance, settings.core_leader_topic)
@@ -180,6 +182,7 @@ class Core:
         writer = self._kafka.writer(settings.broker, settings.core_transactional_id, settings.kafka_timeout_s)
         self._until_available(writer.init)
         self._until_available(past.to_end)
+        rest_collector()
         around.feed.remember(self._engine.state.ticks)
         around.inbox.ticks.clear()
         topics = Topics(settings.core_event_log, settings.rpc_client_failed_request, settings.core_intent_topic)

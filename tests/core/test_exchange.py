@@ -1,5 +1,6 @@
 """Batches: what one input becomes, also when it is nonsense or the engine fails on it (decisions C2, C6, C7)."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from tests.core.traffic import Traffic, create
 
 from twilight.bus import Record
 from twilight.core import exchange as exchange_module
-from twilight.core.arrivals import read_arrival
+from twilight.core.arrivals import RECORD_BYTES_MAX, read_arrival
 from twilight.core.exchange import Exchange, Topics
 from twilight.core.ids import Uuids
 from twilight.core.recovery import fold
@@ -73,6 +74,46 @@ def test_a_payload_that_no_event_could_carry_is_no_command(exchange: Exchange) -
     (_, _, answer), (_, _, kept) = taken(exchange, value)
     assert "at most 262144 characters, was 262146" in answer["TxHash"]["reason"]
     assert kept == value.hex()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"x" * 9 * 2**20,
+        create("a", REQUEST).replace(b'{"metadata":{}}', b'{"metadata":{"x":"%b"}}' % (b"y" * 9 * 2**20)),
+    ],
+    ids=["junk", "a command with a large meta"],
+)
+def test_a_record_larger_than_any_command_is_answered_and_leaves_no_more_than_the_log_takes(
+    exchange: Exchange, value: bytes
+) -> None:
+    (_, _, answer), (_, _, kept) = taken(exchange, value, offset=9)
+    reason = answer["TxHash"]["reason"]
+    assert f"at most {RECORD_BYTES_MAX} bytes together, were 3 and {len(value)}" in reason
+    assert hashlib.sha256(value).hexdigest() in reason
+    assert bytes.fromhex(kept) == value[:RECORD_BYTES_MAX]
+
+
+def test_a_large_key_makes_no_large_event(exchange: Exchange) -> None:
+    large = Record("orders", 0, 3, 1_775_808_000_000, b"k" * 2**21, create("a", REQUEST))
+    exchange.take_arrival(read_arrival(large, "main", "topic-id"), NOW)
+    assert max(len(key or b"") + len(value) for _, key, value in exchange.end_batch().records) < 4_096
+
+
+def test_a_request_id_too_long_to_be_remembered_is_refused(exchange: Exchange) -> None:
+    (_, _, answer), _ = taken(exchange, create("a", "R" * 257))
+    assert "request id must be at most 256 characters, was 257" in answer["TxHash"]["reason"]
+
+
+def test_an_event_that_the_log_would_not_take_is_not_decided(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange_module, "EVENT_BYTES_MAX", 1_500)
+    value = create("a", REQUEST).replace(b'"00"', b'"' + b"0" * 2_000 + b'"')
+    (_, _, answer), (failed, _, _) = taken(exchange, value)
+    assert failed == "failed"
+    assert "expected a record of at most 1500 bytes" in answer["TxHash"]["reason"]
+    assert not exchange.engine.state.positions
 
 
 def test_a_repeated_request_id_changes_nothing_and_emits_nothing(exchange: Exchange) -> None:

@@ -1,5 +1,6 @@
 """From a record of an order queue to an input of the engine; nothing that stands there is ever lost (decisions C6)."""
 
+import hashlib
 import re
 from typing import NamedTuple
 
@@ -10,6 +11,14 @@ from twilight.wire.bincode import HEX_CHARACTERS_MAX
 from twilight.wire.commands import decode_command
 from twilight.wire.errors import Quarantine
 from twilight.wire.translate import Untranslatable, command_from_wire
+
+RECORD_BYTES_MAX = 2**20
+"""Two payloads of the largest length (decisions E4) and as much again for everything around them.
+
+A settlement shows its command twice, so no event of it comes near what the log takes.
+"""
+REQUEST_ID_CHARACTERS_MAX = 256
+"""The last 100,000 request ids are remembered, each as long as it is."""
 
 _REQUEST_ID = re.compile(rb"REQID[0-9A-F]{64}")
 
@@ -28,10 +37,20 @@ class Arrival(NamedTuple):
 
 def read_arrival(record: Record, queue: str, topic_id: str) -> Arrival:
     """Return what a record of the queue holds, with where and when the broker took it."""
-    value = record.value or b""
+    value, key_bytes = record.value or b"", record.key or b""
     position = QueuePosition(queue, topic_id, record.offset)
     key = None if record.key is None else record.key.decode(errors="replace")
-    return Arrival(CommandInput(read_command(value), position, key, record.timestamp_ms), value)
+    fits = len(value) + len(key_bytes) <= RECORD_BYTES_MAX
+    command = read_command(value) if fits else _too_large(value, key_bytes)
+    return Arrival(CommandInput(command, position, key, record.timestamp_ms), value)
+
+
+def kept_bytes(value: bytes) -> bytes:
+    """Return what is kept of the bytes of a record that is no command: all, or the beginning of what is too large.
+
+    The answer of one that is too large names its length and its SHA-256; whole it stands only on its queue.
+    """
+    return value[:RECORD_BYTES_MAX]
 
 
 def read_command(value: bytes) -> RpcCommand | NotACommand:
@@ -40,7 +59,7 @@ def read_command(value: bytes) -> RpcCommand | NotACommand:
         command = command_from_wire(decode_command(value))
     except (Quarantine, Untranslatable) as fault:
         return NotACommand(f"not a command: {fault}", request_id_in(value))
-    too_long = _too_long(command) if len(value) > HEX_CHARACTERS_MAX else None
+    too_long = _too_long(command)
     return command if too_long is None else NotACommand(too_long, request_id_in(value))
 
 
@@ -50,14 +69,24 @@ def request_id_in(value: bytes) -> str:
     return found[-1].decode() if found else ""
 
 
+def _too_large(value: bytes, key: bytes) -> NotACommand:
+    return NotACommand(
+        f"not a command: key and value must be at most {RECORD_BYTES_MAX} bytes together, were {len(key)} and"
+        f" {len(value)}, the value with SHA-256 {hashlib.sha256(value).hexdigest()}",
+        request_id_in(value),
+    )
+
+
 def _too_long(command: RpcCommand) -> str | None:
     """Say what is too long for an event to carry (decisions E4)."""
     if isinstance(command, SettleOnLimit):
         return None
-    texts = [command.payload]
+    if len(command.request_id) > REQUEST_ID_CHARACTERS_MAX:
+        found = len(command.request_id)
+        return f"not a command: request id must be at most {REQUEST_ID_CHARACTERS_MAX} characters, was {found}"
+    longest = len(command.payload)
     if isinstance(command, CreateTraderOrderSlTp) and command.settle_message is not None:
-        texts.append(command.settle_message)
-    longest = max(map(len, texts))
+        longest = max(longest, len(command.settle_message))
     if longest <= HEX_CHARACTERS_MAX:
         return None
     return f"not a command: payload must be at most {HEX_CHARACTERS_MAX} characters, was {longest}"

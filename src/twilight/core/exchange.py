@@ -12,8 +12,8 @@ from typing import overload
 
 import msgspec
 
-from twilight.bus import Outgoing
-from twilight.core.arrivals import Arrival
+from twilight.bus import MESSAGE_BYTES_MAX, Outgoing
+from twilight.core.arrivals import Arrival, kept_bytes
 from twilight.core.chain.intents import intent_record
 from twilight.domain.charging import Charged
 from twilight.domain.engine import Engine, apply_decision, decisions
@@ -25,6 +25,9 @@ from twilight.domain.orders import OrderStatus, TxHashData
 from twilight.ops.logs import get
 from twilight.wire.errors import Unencodable
 from twilight.wire.translate import encode
+
+EVENT_BYTES_MAX = MESSAGE_BYTES_MAX - 4_096
+"""What a topic takes, less what Kafka writes around a record."""
 
 log = get(__name__)
 
@@ -196,7 +199,9 @@ class Exchange:
         engine = self.engine
         try:
             for step in decisions(engine.state, given, conditions, engine.context):
-                yield step, [] if type(step) is Charged else [self._record(event) for event in step]
+                records = [] if type(step) is Charged else [self._record(event) for event in step]
+                _check_sizes(records)
+                yield step, records
         except _FAULTS as cause:
             raise DecisionFailed(f"{type(cause).__name__}: {cause}") from cause
 
@@ -208,7 +213,14 @@ class Exchange:
     def _keep_bytes(self, arrival: Arrival, conditions: Conditions) -> None:
         """Write the bytes as the order gateways write what they refuse: a JSON string of hex (wire 7.1)."""
         key = f"CoreCommandfailed-{conditions.now_us}".encode()
-        self.batch.add_beside((self._topics.failed, key, msgspec.json.encode(arrival.value.hex())))
+        self.batch.add_beside((self._topics.failed, key, msgspec.json.encode(kept_bytes(arrival.value).hex())))
+
+
+def _check_sizes(records: list[Outgoing]) -> None:
+    """Raise `Unencodable` for what the log would not take: its batch could never be written, at no restart either."""
+    for _, key, value in records:
+        if len(value) + len(key or b"") > EVENT_BYTES_MAX:
+            raise Unencodable(f"expected a record of at most {EVENT_BYTES_MAX} bytes, found {len(value)}")
 
 
 _BY_RISK = OrderStatus.REJECTED_BY_RISK_ENGINE

@@ -17,6 +17,7 @@ from twilight.core.recovery import fold
 from twilight.domain.engine import new_engine
 from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, Genesis, Tick
 from twilight.domain.snapshot import state_hash
+from twilight.wire.errors import Unencodable
 from twilight.wire.events import encode_event
 from twilight.wire.keys import encode_key
 from twilight.wire.translate import event_to_wire, key_of
@@ -144,6 +145,35 @@ def test_a_command_on_which_the_engine_fails_is_answered_and_blocks_nothing(
     assert (failed, kept) == ("failed", create("a", REQUEST).hex())
     assert key["metadata"]["offset"] == "3"
     assert len(taken(exchange, create("b", f"REQID{2:064X}"), offset=4)) == 4
+
+
+def test_an_event_that_cannot_be_written_leaves_its_order_aside_and_the_tick_goes_on(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, account in enumerate("ab"):
+        taken(exchange, create(account, f"REQID{number:064X}"), offset=number)
+    real, bad = exchange_module.encode, exchange.engine.state.trader_accounts["a"]
+
+    def encode(event: Any) -> Any:
+        if event.kind == "TraderOrderLiquidation" and event.order.uuid == bad:
+            raise Unencodable("expected a finite number, found nan")
+        return real(event)
+
+    monkeypatch.setattr(exchange_module, "encode", encode)
+    exchange.take(Tick(58_000.0), NOW)
+    batch = exchange.end_batch()
+    assert set(exchange.engine.state.positions) == {bad}
+    (report,) = batch.not_judged()
+    assert (report.order_id, report.status) == (bad, "Error")
+    assert len(batch.records) == len(batch.events)
+    assert exchange.engine.state.triggers.liquidate_long.score(bad) is not None
+
+
+def test_a_command_that_was_answered_before_is_counted(exchange: Exchange) -> None:
+    for offset in (1, 1, 2):
+        exchange.take_arrival(read_arrival(record(create("a", REQUEST), offset), "main", "id"), NOW)
+    batch = exchange.end_batch()
+    assert (batch.commands, batch.repeated) == (3, 2)
 
 
 def test_refusals_are_counted_by_their_code(exchange: Exchange) -> None:

@@ -1,9 +1,9 @@
 """Settings: environment variables, all faults told at once."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from twilight.ops.errors import SettingsError
 from twilight.ops.settings import Settings, host_port, load
@@ -13,6 +13,12 @@ class Example(Settings):
     database_url: str
     workers: Annotated[int, Field(ge=1)] = 4
     ratio: float = 0.5
+    mode: Literal["fast", "safe"] = "fast"
+
+
+class Refusing(Settings):
+    database_url: Annotated[str, Field(max_length=3)]
+    token: Annotated[SecretStr, Field(max_length=3)]
 
 
 def test_a_setting_is_the_environment_variable_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,11 +37,31 @@ def test_every_fault_of_a_configuration_is_told_at_once_in_a_line_of_its_own(mon
     assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["DATABASE_URL", "WORKERS", "RATIO"]
 
 
-def test_a_fault_does_not_repeat_a_value_that_may_be_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_says_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://there")
-    monkeypatch.setenv("WORKERS", "hunter2")
+    monkeypatch.setenv("WORKERS", "many")
+    monkeypatch.setenv("MODE", "slow")
     with pytest.raises(SettingsError) as caught:
         load(Example)
+    workers, mode = str(caught.value).splitlines()
+    assert workers.endswith("found 'many'")
+    assert mode == "MODE: Input should be 'fast' or 'safe', found 'slow'"
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999"])
+def test_a_number_must_be_finite(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://there")
+    monkeypatch.setenv("RATIO", value)
+    with pytest.raises(SettingsError, match=r"RATIO: Input should be a finite number, found"):
+        load(Example)
+
+
+def test_a_fault_does_not_repeat_a_value_that_may_be_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:hunter2@there")
+    monkeypatch.setenv("TOKEN", "hunter2" * 3)
+    with pytest.raises(SettingsError) as caught:
+        load(Refusing)
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["DATABASE_URL", "TOKEN"]
     assert "hunter2" not in str(caught.value)
 
 

@@ -5,10 +5,10 @@ batch may leave the process before the batch is in the log (decisions C2).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import overload
+from typing import cast, overload
 
 import msgspec
 
@@ -17,10 +17,11 @@ from twilight.core.arrivals import Arrival, kept_bytes
 from twilight.core.chain.intents import intent_record
 from twilight.domain.charging import Charged
 from twilight.domain.engine import Engine, apply_decision, decisions
-from twilight.domain.errors import DomainError
-from twilight.domain.events import Event, IntentOpened, TraderOrderFundingUpdate, TxHash
+from twilight.domain.errors import DomainError, NotWritable
+from twilight.domain.events import Event, IntentOpened, TraderOrderFundingUpdate, TxHash, TxHashUpdate
 from twilight.domain.inflight import Intent
 from twilight.domain.inputs import CommandInput, Conditions, Input, NotACommand
+from twilight.domain.isolating import NOT_JUDGED
 from twilight.domain.orders import OrderStatus, TxHashData
 from twilight.ops.logs import get
 from twilight.wire.errors import Unencodable
@@ -62,6 +63,8 @@ class Batch:
     """The place of the last record that is an event."""
     value_bytes: int = 0
     commands: int = 0
+    repeated: int = 0
+    """Commands that were answered before (C7), or read before (C5): nothing is said of them again."""
 
     @property
     def records(self) -> list[Outgoing]:
@@ -109,6 +112,11 @@ class Batch:
         """Count the requests that were refused, by the gate's code or by status."""
         answers = (event.data for event in self.events if isinstance(event, TxHash))
         return Counter(_reason(data) for data in answers if data.status in REFUSALS)
+
+    def not_judged(self) -> list[TxHashData]:
+        """Return the reports of orders on which the engine failed."""
+        reports = (event for event in self.events if isinstance(event, TxHashUpdate))
+        return [event.data for event in reports if event.agg_id.startswith(NOT_JUDGED)]
 
     def _append(self, records: list[Outgoing]) -> None:
         if self.parts and isinstance(self.parts[-1], list):
@@ -176,7 +184,9 @@ class Exchange:
                 self._decide(_undecided(arrival.given, failure), conditions)
             self._keep_bytes(arrival, conditions)
         else:
-            if self.batch.count != before and not arrival.is_command:
+            if self.batch.count == before:
+                self.batch.repeated += 1
+            elif not arrival.is_command:
                 self._keep_bytes(arrival, conditions)
 
     def end_batch(self) -> Batch:
@@ -197,11 +207,18 @@ class Exchange:
     def _encoded(self, given: Input, conditions: Conditions) -> Iterator[tuple[Sequence[Event], list[Outgoing]]]:
         """Yield each decision and its records; the caller must apply it before going on."""
         engine = self.engine
+        steps = decisions(engine.state, given, conditions, engine.context)
         try:
-            for step in decisions(engine.state, given, conditions, engine.context):
-                records = [] if type(step) is Charged else [self._record(event) for event in step]
-                _check_sizes(records)
-                yield step, records
+            step = next(steps, None)
+            while step is not None:
+                try:
+                    records = [] if type(step) is Charged else [self._record(event) for event in step]
+                    _check_sizes(records)
+                except Unencodable as fault:
+                    step = _decided_otherwise(steps, fault)
+                else:
+                    yield step, records
+                    step = next(steps, None)
         except _FAULTS as cause:
             raise DecisionFailed(f"{type(cause).__name__}: {cause}") from cause
 
@@ -221,6 +238,16 @@ def _check_sizes(records: list[Outgoing]) -> None:
     for _, key, value in records:
         if len(value) + len(key or b"") > EVENT_BYTES_MAX:
             raise Unencodable(f"expected a record of at most {EVENT_BYTES_MAX} bytes, found {len(value)}")
+
+
+def _decided_otherwise(steps: Iterator[Sequence[Event]], fault: Unencodable) -> Sequence[Event] | None:
+    """Tell the engine that the wire cannot carry a decision; return what it decides instead, or raise the fault."""
+    if not isinstance(steps, Generator):
+        raise fault
+    try:
+        return cast("Sequence[Event]", steps.throw(NotWritable(str(fault))))
+    except StopIteration:
+        return None
 
 
 _BY_RISK = OrderStatus.REJECTED_BY_RISK_ENGINE

@@ -7,10 +7,19 @@ from twilight.core.exchange import Batch
 from twilight.core.feed import Feed
 from twilight.domain.risk import risk_stats
 from twilight.domain.state import State
+from twilight.ops.logs import get
+
+log = get(__name__)
 
 COMMANDS = Counter("twilight_core_commands_total", "Records taken from order queues.")
 EVENTS = Counter("twilight_core_events_total", "Events written to the log.", ["kind"])
 REFUSED = Counter("twilight_core_refused_total", "Requests refused, by code or status.", ["reason"])
+REPEATED = Counter(
+    "twilight_core_repeated_total", "Commands that had been answered or read before, and changed nothing."
+)
+NOT_JUDGED = Counter(
+    "twilight_core_orders_not_judged_total", "Orders that a tick left aside because the engine failed."
+)
 BATCH_COMMANDS = Histogram(
     "twilight_core_batch_commands",
     "Commands in one transaction.",
@@ -52,6 +61,10 @@ def note_batch(batch: Batch, seconds: float, offset: int) -> None:
         EVENTS.labels(kind).inc(count)
     for reason, count in batch.refusals().items():
         REFUSED.labels(reason).inc(count)
+    REPEATED.inc(batch.repeated)
+    for report in batch.not_judged():
+        NOT_JUDGED.inc()
+        log.error("an order could not be judged", order=report.order_id, reason=report.reason, before_offset=offset + 1)
 
 
 def note_state(state: State) -> None:

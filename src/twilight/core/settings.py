@@ -15,7 +15,7 @@ from twilight.ops.settings import Settings
 
 Positive = Annotated[int, Field(gt=0)]
 Percent = Annotated[float, Field(ge=0, le=10)]
-Ratio = Annotated[float, Field(ge=0)]
+Ratio = Annotated[float, Field(ge=0, le=1e15)]
 PUBLIC_KEY_DIGITS = 64
 
 

@@ -1,6 +1,6 @@
 """What an administrator's calls do (engine 11, decisions R13, R23, R31)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from math import isfinite
 
@@ -39,7 +39,7 @@ FEE_PCT_MAX = 10.0
 MM_RATIO_BOUNDS = (0.25, 100.0)
 
 
-def on_admin(case: Case, admin: Admin) -> Iterator[list[Event]]:
+def on_admin(case: Case, admin: Admin) -> Iterator[Sequence[Event]]:
     """Carry out the call; one number out of bounds and nothing happens (R31)."""
     case.metadata = {"actor": admin.actor} if admin.actor else None
     yield from _CALLS[type(admin.call)](case, admin.call)
@@ -158,7 +158,7 @@ def _recalculate(case: Case, call: RecalculateRiskStateCall) -> Iterator[list[Ev
     yield [RiskEngineUpdate(RiskEngineCommand(action), risk, AGGREGATES[action], case.metadata)]
 
 
-def _trigger_price_check(case: Case, call: TriggerPriceCheckCall) -> Iterator[list[Event]]:
+def _trigger_price_check(case: Case, call: TriggerPriceCheckCall) -> Iterator[Sequence[Event]]:
     """Run the named checks at a price, as if a tick had brought it, without a `CurrentPriceUpdate` (R13)."""
     if not case.context.profile.trigger_price_check:
         raise NotSupported("TriggerPriceCheck exists in profile test only")
@@ -172,7 +172,7 @@ def _trigger_price_check(case: Case, call: TriggerPriceCheckCall) -> Iterator[li
         yield from check_fills(case)
 
 
-_CALLS: dict[type[AdminCall], Callable[..., Iterator[list[Event]]]] = {
+_CALLS: dict[type[AdminCall], Callable[..., Iterator[Sequence[Event]]]] = {
     UpdateFeesCall: _update_fees,
     UpdateRiskParamsCall: _update_risk_params,
     SetMarketHaltCall: _set_market_halt,

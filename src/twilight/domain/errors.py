@@ -4,6 +4,7 @@ DomainError
 ├── Rejected        the caller must change the request; becomes one answer record
 ├── InvalidParams   an administrator's call has a number out of bounds; nothing was changed
 ├── Corrupt         an event cannot follow the state it meets; the process must stop
+├── NotWritable     the wire cannot carry what was decided; nothing of that decision was applied
 └── NotSupported    this build lacks what was asked for and says so
 """
 
@@ -34,6 +35,10 @@ class InvalidParams(DomainError):
 
 class Corrupt(DomainError):
     """An event cannot follow the state: going on would invent money, so the process stops."""
+
+
+class NotWritable(DomainError):
+    """The events of a decision cannot be written down; whoever decided may decide something else."""
 
 
 class NotSupported(DomainError):

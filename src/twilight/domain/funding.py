@@ -5,6 +5,7 @@ reads them. So a tick that arrives meanwhile is not late, only behind them in th
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from twilight.domain import formulas
 from twilight.domain.charging import NO_SEQUENCE, Charged, Hour, terms_of
@@ -12,6 +13,7 @@ from twilight.domain.commands import Meta
 from twilight.domain.context import Case
 from twilight.domain.events import Event, FundingRateUpdate, Metadata
 from twilight.domain.inputs import FundingHour
+from twilight.domain.isolating import isolated
 from twilight.domain.liquidation import liquidate, was_refused
 from twilight.domain.numbers import display
 
@@ -62,9 +64,18 @@ def _charge(case: Case, rate: float, meta: Meta) -> Iterator[Sequence[Event]]:
     above = -1
     for sequence, side, row in hour.due():
         yield Charged(hour, above, sequence, first=above < 0)
-        yield _liquidation(case, hour, side, row)
+        order = hour.charges[side].order(row)
+        yield from isolated(case, order, _liquidations(case, hour, side, row), partial(_charged, hour, side, row))
         above = sequence
     yield Charged(hour, above, NO_SEQUENCE, first=above < 0)
+
+
+def _liquidations(case: Case, hour: Hour, side: int, row: int) -> Iterator[list[Event]]:
+    yield _liquidation(case, hour, side, row)
+
+
+def _charged(hour: Hour, side: int, row: int) -> list[Event]:
+    return [hour.event(side, row)]
 
 
 def _liquidation(case: Case, hour: Hour, side: int, row: int) -> list[Event]:

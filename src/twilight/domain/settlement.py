@@ -230,11 +230,11 @@ def _settlement_failed(case: Case, position: Position, close: Close, refused: Re
     subject = Subject(order.uuid, order.account_id, close.record_type, _request_id(position, close))
     return [
         answers.failed_on_its_own(case, subject, refused.status, reason),
-        *_put_back(case, position, close),
+        *put_back(case, position, close),
     ]
 
 
-def _put_back(case: Case, position: Position, close: Close) -> list[Event]:
+def put_back(case: Case, position: Position, close: Close) -> list[Event]:
     """Return the events that restore what the tick fired, to be tried again with back-off (R9, W-27)."""
     order, events = position.order, list[Event]()
     for trigger, fired in close.fired.items():

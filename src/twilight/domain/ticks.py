@@ -5,8 +5,9 @@ closes next; fills last, so that a new position is first judged at the next tick
 handled by the first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from twilight.domain import risk
 from twilight.domain.closing import fee_when_fired
@@ -21,12 +22,13 @@ from twilight.domain.events import (
 )
 from twilight.domain.filling import fill_resting
 from twilight.domain.inputs import Conditions, Tick, gating_status
-from twilight.domain.legs import Scores, Trigger, removal_event
+from twilight.domain.isolating import isolated
+from twilight.domain.legs import Scores, Trigger, removal_event, retry_metadata, set_event
 from twilight.domain.liquidation import liquidate, liquidation_put_back, was_refused
 from twilight.domain.numbers import round_half_away, score
-from twilight.domain.orders import OrderStatus, Side
+from twilight.domain.orders import OrderStatus, Side, TraderOrder
 from twilight.domain.sets import liquidation_set, open_set
-from twilight.domain.settlement import Close, settle
+from twilight.domain.settlement import Close, put_back, settle
 from twilight.domain.state import Position
 from twilight.domain.totals import value_of
 
@@ -44,7 +46,7 @@ GROUPS = (
 """The six close checks in their order: trigger, position's side, bulk removal and the side that names its set."""
 
 
-def on_tick(case: Case, tick: Tick) -> Iterator[list[Event]]:
+def on_tick(case: Case, tick: Tick) -> Iterator[Sequence[Event]]:
     """Take the price and run the checks; a tick that is not tradable, paused or below 1 USD changes nothing."""
     price = round_half_away(tick.price)
     status = gating_status(tick.status, tick.flags)
@@ -105,7 +107,7 @@ def _removals(
 # --- liquidations ----------------------------------------------------------------------------------------------------
 
 
-def check_liquidations(case: Case) -> Iterator[list[Event]]:
+def check_liquidations(case: Case) -> Iterator[Sequence[Event]]:
     """Liquidate every position whose price is reached (5.2 step 5, 3.7)."""
     fired: list[str] = []
     removals: list[Event] = []
@@ -122,9 +124,20 @@ def check_liquidations(case: Case) -> Iterator[list[Event]]:
     if removals:
         yield removals
     for uuid in fired:
-        position = case.state.position(uuid)
+        position = case.state.positions.get(uuid)
         if position is not None:
-            yield liquidation(case, position)
+            yield from isolated(case, position.order, _liquidated(case, uuid), partial(_liquidation_again, case, uuid))
+
+
+def _liquidated(case: Case, uuid: str) -> Iterator[list[Event]]:
+    position = case.state.position(uuid)
+    if position is not None:
+        yield liquidation(case, position)
+
+
+def _liquidation_again(case: Case, uuid: str) -> list[Event]:
+    position = case.state.position(uuid) or case.state.known(uuid)
+    return [liquidation_put_back(case, position.order)]
 
 
 def liquidation(case: Case, position: Position) -> list[Event]:
@@ -146,17 +159,24 @@ class Group:
     uuids: list[str]
 
 
-def check_closes(case: Case) -> Iterator[list[Event]]:
+def check_closes(case: Case) -> Iterator[Sequence[Event]]:
     """Close every position one of whose triggers is reached, by the first group that has it (5.2 step 6, 3.5)."""
     groups, removals, fired = _extract_closes(case)
     if removals:
         yield removals
     for group in groups:
         for uuid in group.uuids:
-            position = case.state.position(uuid)
+            position = case.state.positions.get(uuid)
             if position is not None and position.order.status is OrderStatus.FILLED and uuid in fired:
                 close = Close(fee_when_fired(case, group.trigger), trigger=group.trigger, fired=fired.pop(uuid))
-                yield settle(case, position, close)
+                steps = _closed(case, uuid, close)
+                yield from isolated(case, position.order, steps, partial(put_back, case, position, close))
+
+
+def _closed(case: Case, uuid: str, close: Close) -> Iterator[list[Event]]:
+    position = case.state.position(uuid)
+    if position is not None:
+        yield settle(case, position, close)
 
 
 def _extract_closes(case: Case) -> tuple[list[Group], list[Event], dict[str, Scores]]:
@@ -179,7 +199,7 @@ def _extract_closes(case: Case) -> tuple[list[Group], list[Event], dict[str, Sco
 # --- fills -----------------------------------------------------------------------------------------------------------
 
 
-def check_fills(case: Case) -> Iterator[list[Event]]:
+def check_fills(case: Case) -> Iterator[Sequence[Event]]:
     """Fill every resting order whose price is reached and that finds room (5.2 step 4, 3.2, R4, R20)."""
     if not risk.may_fill(case):
         return
@@ -193,14 +213,24 @@ def check_fills(case: Case) -> Iterator[list[Event]]:
         yield removals
     for side in SIDES:
         for uuid in fitting[side]:
-            yield from fill_resting(case, case.state.positions[uuid], remove_first=not bulk[side])
+            resting = case.state.positions[uuid]
+            steps = fill_resting(case, resting, remove_first=not bulk[side])
+            yield from isolated(case, resting.order, steps, partial(_resting_again, case, resting.order, bulk[side]))
+
+
+def _resting_again(case: Case, order: TraderOrder, taken_out: bool) -> list[Event]:  # noqa: FBT001  # bound by `partial`
+    """Return a resting order into its set, if the tick has taken it out."""
+    metadata = retry_metadata(case, order.uuid)
+    return [set_event(case, SetAction.ADD_OPEN_LIMIT, order, order.entry_price, metadata)] if taken_out else []
 
 
 def _reached_opens(case: Case, side: Side) -> list[str]:
     members, bound = open_set(case.state, side), score(case.price)
+    reached = members.at_or_below(bound) if side is Side.SHORT else members.at_or_above(bound)
+    if case.state.retries:
+        reached = [uuid for uuid in reached if is_due(case, uuid)]
     if side is Side.SHORT:
-        return members.at_or_below(bound)
-    reached = members.at_or_above(bound)
+        return reached
     return best_first(case, reached) if case.context.profile.refit_at_fill else reached
 
 

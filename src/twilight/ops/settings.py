@@ -1,6 +1,9 @@
 """Settings come from environment variables, are checked whole, and never change afterwards."""
 
-from typing import TypeVar
+from decimal import Decimal
+from enum import Enum
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -12,7 +15,9 @@ from twilight.ops.errors import SettingsError
 class Settings(BaseSettings):
     """A room's settings: each field is the environment variable of the same name in upper case."""
 
-    model_config = SettingsConfigDict(frozen=True, case_sensitive=False, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True, case_sensitive=False, extra="ignore", hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     ops_addr: str = "127.0.0.1:0"
     log_level: str = "INFO"
@@ -30,14 +35,38 @@ def load(cls: type[S]) -> S:
     try:
         return cls()
     except ValidationError as error:
-        raise SettingsError([_fault(detail) for detail in error.errors()]) from None
+        raise SettingsError([_fault(cls, detail) for detail in error.errors()]) from None
 
 
-def _fault(detail: ErrorDetails) -> str:
+SHOWN_CHARACTERS_MAX = 100
+
+
+def _fault(cls: type[Settings], detail: ErrorDetails) -> str:
     name = ".".join(str(part) for part in detail["loc"]).upper() or "settings"
     if detail["type"] == "missing":
         return f"{name}: must be set, was not"
-    return f"{name}: {detail['msg']}"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{name}: {message}{_found(cls, detail)}"
+
+
+def _found(cls: type[Settings], detail: ErrorDetails) -> str:
+    """Say what was found, unless the message does; only of what cannot be a secret: a number or one of some words."""
+    name, found = str(detail["loc"][0]) if detail["loc"] else "", detail["input"]
+    field = cls.model_fields.get(name)
+    if field is None or not isinstance(found, str | int | float) or not _is_plain(field.annotation):
+        return ""
+    shown = str(found)[:SHOWN_CHARACTERS_MAX]
+    return "" if shown in detail["msg"] else f", found {shown!r}"
+
+
+def _is_plain(annotation: Any) -> bool:  # noqa: ANN401  # any type
+    """Return whether a setting of this type is a number, a switch or one of some words."""
+    if get_origin(annotation) is Literal:
+        return True
+    inner = [one for one in get_args(annotation) if isinstance(one, type)]
+    if inner:
+        return all(_is_plain(one) for one in inner)
+    return isinstance(annotation, type) and issubclass(annotation, int | float | Decimal | Enum | NoneType)
 
 
 def host_port(address: str) -> tuple[str, int]:

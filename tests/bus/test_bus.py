@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from confluent_kafka import KafkaError
 
 from twilight.bus import (
     Aborted,
@@ -16,6 +17,7 @@ from twilight.bus import (
     ensure,
 )
 from twilight.bus.producer import MESSAGE_BYTES_MAX
+from twilight.bus.reader import PASSING_ERRORS, _is_passing
 from twilight.bus.topics import cleanup_policy
 from twilight.ops.errors import Corrupt, Unavailable
 
@@ -125,6 +127,35 @@ def test_a_cluster_that_is_away_is_unavailable_not_an_endless_wait() -> None:
         producer.flush(5)
     with pytest.raises(Unavailable):
         TransactionalProducer(NOWHERE, "nobody").init(0.5)
+
+
+class Failing:
+    """A message that carries an error instead of a record."""
+
+    def __init__(self, code: int) -> None:
+        self._error = KafkaError(code)
+
+    def topic(self) -> str:
+        return "log"
+
+    def error(self) -> KafkaError:
+        return self._error
+
+
+def test_news_that_passes_is_counted_and_no_record() -> None:
+    counter = PASSING_ERRORS.labels("NOT_LEADER_OR_FOLLOWER")
+    before = counter._value.get()
+    assert _is_passing(Failing(KafkaError.NOT_LEADER_OR_FOLLOWER))  # type: ignore[arg-type]
+    assert counter._value.get() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [(KafkaError.OFFSET_OUT_OF_RANGE, Corrupt), (KafkaError.UNKNOWN_TOPIC_OR_PART, Unavailable)],
+)
+def test_news_that_does_not_pass_is_raised(code: int, raised: type[Exception]) -> None:
+    with pytest.raises(raised):
+        _is_passing(Failing(code))  # type: ignore[arg-type]
 
 
 def test_a_record_that_was_never_acknowledged_is_told_to_be_in_doubt_and_to_its_sender_alone() -> None:

@@ -174,6 +174,17 @@ def test_a_core_whose_settings_are_wrong_says_every_fault_in_a_line(
     assert "FILLED_ON_MARKET" in text
 
 
+def test_a_standby_refuses_an_administrators_call_at_once(
+    core: CoreProcess, environment: dict[str, str], tmp_path: Path
+) -> None:
+    core.until_role("leader")
+    with running({**environment, "DATA_DIR": str(tmp_path / "core-b")}, tmp_path / "b.log") as standby:
+        standby.until_role("standby")
+        found = standby.admin("SetMarketCloseOnly", {"enabled": True})
+        assert "does not lead" in found["error"]["message"]
+        assert core.admin("GetRiskStats")["result"]["status"] == "HEALTHY"
+
+
 def test_two_cores_do_not_share_a_folder(core: CoreProcess, environment: dict[str, str], tmp_path: Path) -> None:
     other = CoreProcess(environment, tmp_path / "other.log")
     with pytest.raises(AssertionError, match="another core runs in"):

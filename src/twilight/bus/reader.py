@@ -13,9 +13,15 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from prometheus_client import Counter
 
 from twilight.bus.records import Record
 from twilight.ops.errors import Corrupt, Unavailable
+from twilight.ops.logs import get
+
+PASSING_ERRORS = Counter("twilight_bus_read_errors_total", "Errors from which the reader goes on by itself.", ["code"])
+
+_log = get(__name__)
 
 REQUEST_TIMEOUT_S = 10.0
 RETRY_S = 0.1
@@ -174,7 +180,10 @@ def _config(brokers: str, group: str, *, read_committed: bool) -> dict[str, str 
 
 
 def _is_passing(message: Message) -> bool:
-    """Return whether the message is news of a broker that is away for now, and raise what does not pass."""
+    """Return whether the message is no record but news that passes, noted here; raise what does not pass.
+
+    The client goes on by itself after whatever it does not call fatal: a broker that is away, and what we have not met.
+    """
     error = message.error()
     if error is None:
         return False
@@ -182,6 +191,8 @@ def _is_passing(message: Message) -> bool:
         raise Corrupt(f"position outside of {message.topic()}: {error.str()}")
     if error.fatal() or error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001
         raise Unavailable(f"cannot read {message.topic()}: {error.str()}")
+    PASSING_ERRORS.labels(error.name()).inc()
+    _log.warning("kafka reader", topic=message.topic(), code=error.name(), reason=error.str())
     return True
 
 

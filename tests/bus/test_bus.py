@@ -143,9 +143,9 @@ class Failing:
 
 
 def test_news_that_passes_is_counted_and_no_record() -> None:
-    counter = PASSING_ERRORS.labels("NOT_LEADER_OR_FOLLOWER")
+    counter = PASSING_ERRORS.labels(KafkaError(KafkaError.NOT_LEADER_FOR_PARTITION).name())
     before = counter._value.get()
-    assert _is_passing(Failing(KafkaError.NOT_LEADER_OR_FOLLOWER))  # type: ignore[arg-type]
+    assert _is_passing(Failing(KafkaError.NOT_LEADER_FOR_PARTITION))  # type: ignore[arg-type]
     assert counter._value.get() == before + 1
 
 

@@ -16,12 +16,14 @@ from cryptography.x509.oid import NameOID
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from twilight.feeder import connection
 from twilight.feeder.clock import SystemClock
 from twilight.feeder.connection import VenueKeeper
 from twilight.feeder.quotes import VenueBook
 from twilight.feeder.venues import VENUES
 from twilight.feeder.venues.shape import Limits
 
+WITHOUT_GOODBYE = "ended by the venue without a goodbye"
 TICKER = '{"type":"ticker","product_id":"BTC-USD","best_bid":"%d","best_ask":"%d"}'
 
 
@@ -104,8 +106,33 @@ def test_a_dropped_link_is_down_at_once_and_connected_again(politely: bool) -> N
         await exchange.quote(2)
         await until(lambda: bid(keeper) == 2)
         assert keeper.counters.reconnects == 1
+        assert keeper.counters.last_error == ("closed by the venue: 1000" if politely else WITHOUT_GOODBYE)
 
     with_exchange(body)
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["when it accepts", "in the handshake"])
+def test_an_exchange_that_hangs_up_before_the_handshake_is_over_is_tried_for_ever(asked: bool) -> None:  # noqa: FBT001
+    calls = 0
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        if asked:
+            await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        keeper = kept(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        running = asyncio.create_task(keeper.run(0))
+        await until(lambda: calls >= 3)
+        assert keeper.counters.last_error.startswith("cannot connect")
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        server.close()
+
+    asyncio.run(main())
 
 
 def test_an_exchange_that_is_away_is_tried_for_ever() -> None:
@@ -148,6 +175,42 @@ def test_a_flood_is_cut() -> None:
         with pytest.raises(ConnectionClosed):
             await flood(exchange.links[0])
         assert keeper.counters.last_error.startswith("flood")
+
+    with_exchange(body)
+
+
+def test_after_a_burst_of_garbage_nothing_more_of_it_is_read() -> None:
+    async def body(exchange: Exchange, keeper: VenueKeeper) -> None:
+        await exchange.quote(1)
+        transport = exchange.links[0].transport
+        transport.write(b"\x81\x01{" * 20_000)
+        await until(lambda: len(exchange.links) == 2)
+        assert keeper.bad_frames == 20
+
+    with_exchange(body)
+
+
+def test_a_flood_of_pieces_is_cut_as_one_of_messages_is() -> None:
+    async def body(exchange: Exchange, keeper: VenueKeeper) -> None:
+        await exchange.quote(1)
+        exchange.links[0].transport.write(b"\x01\x00" + b"\x00\x00" * 20_000)
+        await until(lambda: len(exchange.links) == 2)
+        assert keeper.counters.last_error.startswith("flood")
+
+    with_exchange(body)
+
+
+def test_pings_of_the_venue_are_answered_and_show_that_the_link_lives() -> None:
+    async def body(exchange: Exchange, keeper: VenueKeeper) -> None:
+        await exchange.quote(1)
+        await until(lambda: bid(keeper) == 1)
+        assert keeper.active is not None
+        keeper.active.session._heard_ms = keeper.book.last_frame_ms = -20_000
+        await (await exchange.links[0].ping())
+        assert keeper.book.last_frame_ms > 0
+        keeper.turn(keeper.clock.now_ms())
+        assert len(exchange.links) == 1
+        assert keeper.active is not None
 
     with_exchange(body)
 
@@ -261,6 +324,58 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem")
     return context
+
+
+class Freezer:
+    """A way to a server on which, once frozen, nothing moves any more, not even an end."""
+
+    def __init__(self, port: int) -> None:
+        self.frozen = asyncio.Event()
+        self._port = port
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("localhost", self._port)
+        try:
+            await asyncio.gather(self._pump(reader, back), self._pump(there, writer), return_exceptions=True)
+        finally:
+            for end in (back, writer):
+                end.transport.abort()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            if self.frozen.is_set():
+                await asyncio.Event().wait()
+            writer.write(data)
+            await writer.drain()
+
+
+def test_a_dead_link_with_tls_is_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server_side = self_signed(tmp_path)
+    client_side = ssl.create_default_context(cafile=str(tmp_path / "server.pem"))
+    monkeypatch.setattr(connection, "tls", lambda: client_side)
+
+    async def main() -> None:
+        exchange = Exchange()
+        async with serve(exchange.accept, "localhost", 0, ssl=server_side) as server:
+            way = Freezer(server.sockets[0].getsockname()[1])
+            proxy = await asyncio.start_server(way.accept, "localhost", 0)
+            keeper = kept(f"wss://localhost:{proxy.sockets[0].getsockname()[1]}")
+            running = asyncio.create_task(keeper.run(0))
+            await until(lambda: exchange.links)
+            await exchange.quote(1)
+            await until(lambda: bid(keeper) == 1)
+            way.frozen.set()
+            keeper.turn(keeper.clock.now_ms() + 15_001)
+            await until(lambda: keeper.active is None)
+            assert keeper.counters.last_error.startswith("dead link")
+            running.cancel()
+            proxy.close()
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+    asyncio.run(main())
 
 
 def test_a_server_whose_certificate_nobody_vouches_for_is_refused(tmp_path: Path) -> None:

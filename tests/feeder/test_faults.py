@@ -24,7 +24,12 @@ KINDS = {
     "offset": ({"bps": 400}, {"OUTLIER", "QUARANTINED"}),
     "cross": ({}, {"BAD_QUOTE"}),
 }
-QUICK = {"FEEDER_QUOTE_STALE_MS": "1500", "FEEDER_LINK_STALE_MS": "1500", "FEEDER_BITFINEX_QUOTE_STALE_MS": "2500"}
+QUICK = {
+    "FEEDER_QUOTE_STALE_MS": "1500",
+    "FEEDER_LINK_STALE_MS": "1500",
+    "FEEDER_BITFINEX_QUOTE_STALE_MS": "2500",
+    "FEEDER_BITFINEX_LINK_STALE_MS": "1500",
+}
 
 
 def test_a_feed_that_flows_but_falls_twenty_seconds_behind_is_stale(desk: Desk) -> None:

@@ -64,7 +64,10 @@ def test_after_a_rotation_the_old_key_stays_valid_for_the_stated_time(path: Path
         keys.Retired(old.public.hex(), NOW_MS + 1_000),
     )
     keys.load_or_make(path, NOW_MS + 1_000)
-    assert public.read_text() == f"{new.public.hex()}\n"
+    assert public.read_text() == f"{new.public.hex()}\n{old.public.hex()}\n"
+    newest = new.rotated(NOW_MS + 2_000, 0)
+    keys.load_or_make(path, NOW_MS + 3_000)
+    assert public.read_text() == f"{newest.public.hex()}\n{new.public.hex()}+{old.public.hex()}\n"
     assert path.stat().st_mode & 0o777 == 0o600
 
 

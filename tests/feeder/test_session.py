@@ -127,6 +127,19 @@ def test_okx_is_pinged_only_after_twenty_quiet_seconds() -> None:
     assert quiet.turn(45_000) == Ping("ping")
 
 
+@pytest.mark.parametrize("name", ["okx", "kraken", "gemini", "bitstamp"])
+def test_a_quiet_venue_is_asked_for_a_sign_of_life_before_its_link_counts_as_stale(name: str) -> None:
+    session = opened(name)
+    asked = []
+    for quarter in range(240):
+        if session.turn(quarter * 250) is not None:
+            asked.append(quarter * 250)
+            session.alive(quarter * 250 + 50)
+    assert asked[0] == 2_500
+    assert session.close_reason is not None
+    assert session.close_reason.startswith("no quote within")
+
+
 def test_bybit_is_pinged_every_twenty_seconds_whatever_comes() -> None:
     session = opened("bybit")
     pings = []

@@ -26,6 +26,9 @@ def test_without_any_setting_all_eight_venues_run_with_the_defaults(monkeypatch:
     stale = {source.name: source.quote_stale_ms for source in config.index.sources}
     assert stale["bitfinex"] == 15_000
     assert set(stale.values()) == {5_000, 15_000}
+    silent = {source.name: source.link_stale_ms for source in config.index.sources}
+    assert silent["bitfinex"] > 15_000  # its heartbeat comes every 15 s
+    assert set(silent.values()) == {5_000, 20_000}
 
 
 def test_every_parameter_of_the_index_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,7 +131,7 @@ def _public_keys(text: str) -> list[bytes]:
     public = path.with_name(path.name + ".pub")
     if not text and not public.exists():
         raise SettingsError([f"{public} is not there: name the public keys with --public-keys"])
-    line = text or public.read_text().strip()
+    line = text or "+".join(public.read_text().split())
     try:
         return [bytes.fromhex(part) for part in line.split("+")]
     except ValueError:

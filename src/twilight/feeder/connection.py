@@ -48,42 +48,57 @@ class LinkCounters:
 class Link(WSListener):
     """One socket of one venue."""
 
-    def __init__(self, keeper: "VenueKeeper", session: Session, *, is_replacement: bool) -> None:
+    session: Session
+
+    def __init__(self, keeper: "VenueKeeper", *, is_replacement: bool) -> None:
         super().__init__()
-        self.session = session
         self.is_replacement = is_replacement
+        self.is_closing = False
         self.closed = asyncio.Event()
         self._keeper = keeper
         self._transport: WSTransport | None = None
         self._pieces: list[bytes] = []
         self._pieces_size = 0
 
+    @property
+    def was_opened(self) -> bool:
+        """Say whether the handshake was completed: picows reports a socket that ended within it as connected."""
+        return self._transport is not None
+
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Subscribe at once: some venues drop whoever takes more than a few seconds."""
         self._transport = transport
+        self.session = self._keeper.new_session()
         self._keeper.opened(self)
         venue = self._keeper.venue
         for message in venue.subscribe(venue.address, venue.symbols):
             transport.send(WSMsgType.TEXT, message.encode())
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Hand whole text messages to the keeper; answer a close."""
+        """Hand whole text messages to the keeper; answer pings and a close. A link that is closing hears nothing."""
         kind = frame.msg_type
+        if self.is_closing:
+            return
         if kind == WSMsgType.TEXT and frame.fin:
             self._keeper.heard(self, frame.get_payload_as_bytes())
+        elif kind in {WSMsgType.TEXT, WSMsgType.CONTINUATION}:
+            self._collect(frame)
         elif kind == WSMsgType.CLOSE:
             code, reason = frame.get_close_code(), bytes(frame.get_close_message() or b"")
             self._keeper.failed(f"closed by the venue: {code} {reason.decode(errors='replace')}".strip())
-            transport.send_close(code, b"")
-            transport.disconnect()
-        elif kind in {WSMsgType.TEXT, WSMsgType.CONTINUATION}:
-            self._collect(frame)
+            self.cut(code)
+        elif kind == WSMsgType.BINARY:
+            self._keeper.heard_binary(self)
         else:
-            self._keeper.heard_other(self, is_text=kind != WSMsgType.BINARY)
+            if kind == WSMsgType.PING:
+                transport.send_pong(frame.get_payload_as_bytes())
+            self._keeper.heard_control(self)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """Wake whoever waits for the end of this link."""
         del transport
+        if not self.is_closing:
+            self._keeper.failed("ended by the venue without a goodbye")
         self.closed.set()
         self._keeper.ended(self)
 
@@ -95,12 +110,21 @@ class Link(WSListener):
             else:
                 self._transport.send(WSMsgType.TEXT, text.encode())
 
-    def close(self, *, politely: bool) -> None:
-        """Close the socket; a link that floods us is cut without a goodbye."""
-        if self._transport is not None and not self.closed.is_set():
-            if politely:
-                self._transport.send_close(picows.WSCloseCode.OK, b"")
-            self._transport.disconnect(graceful=politely)
+    def close(self) -> None:
+        """Say goodbye and close the socket once everything is sent."""
+        if self._begin_closing() and self._transport is not None:
+            self._transport.send_close(picows.WSCloseCode.OK, b"")
+            self._transport.disconnect()
+
+    def cut(self, code: picows.WSCloseCode = picows.WSCloseCode.OK) -> None:
+        """End the socket at once: over TLS a goodbye would wait half a minute for an answer that may never come."""
+        if self._begin_closing() and self._transport is not None:
+            self._transport.send_close(code, b"")
+            self._transport.disconnect(graceful=False)
+
+    def _begin_closing(self) -> bool:
+        begun, self.is_closing = self.is_closing, True
+        return not begun
 
     def _collect(self, frame: WSFrame) -> None:
         piece = frame.get_payload_as_bytes()
@@ -108,8 +132,10 @@ class Link(WSListener):
         self._pieces_size += len(piece)
         if self._pieces_size > FRAME_BYTES_MAX:
             self._keeper.failed(f"a message of more than {FRAME_BYTES_MAX} bytes")
-            self.close(politely=False)
-        elif frame.fin:
+            self.cut()
+        elif not frame.fin:
+            self._keeper.heard_control(self)
+        else:
             whole = b"".join(self._pieces)
             self._pieces, self._pieces_size = [], 0
             self._keeper.heard(self, whole)
@@ -181,11 +207,15 @@ class VenueKeeper:
                 self.book.offer(quotes, now_ms, self.clock.wall_at(now_ms))
         self._heed(link)
 
-    def heard_other(self, link: Link, *, is_text: bool) -> None:
-        """Take in a frame that is no text message: pings and pongs show that the link lives."""
+    def heard_binary(self, link: Link) -> None:
+        """Take in a binary message: no venue sends any."""
+        link.session.unreadable("a binary message", self.clock.now_ms())
+        self._heed(link)
+
+    def heard_control(self, link: Link) -> None:
+        """Take in a frame that is no whole message: a ping, a pong, a piece; it shows that the link lives."""
         now_ms = self.clock.now_ms()
-        if not is_text:
-            link.session.unreadable("a binary message", now_ms)
+        link.session.alive(now_ms)
         if link is self.active:
             self.book.heard(now_ms)
         self._heed(link)
@@ -209,9 +239,12 @@ class VenueKeeper:
         """Return the bad frames of all links so far."""
         return self.counters.bad_frames + (self.active.session.bad_frames if self.active else 0)
 
+    def new_session(self) -> Session:
+        """Return the session of a connection that begins now."""
+        return Session(self.venue, self.venue.symbols, self.link_stale_ms, self.clock.now_ms())
+
     async def _open(self, *, is_replacement: bool = False) -> Link | None:
-        session = Session(self.venue, self.venue.symbols, self.link_stale_ms, self.clock.now_ms())
-        link = Link(self, session, is_replacement=is_replacement)
+        link = Link(self, is_replacement=is_replacement)
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
                 await ws_connect(
@@ -220,12 +253,16 @@ class VenueKeeper:
                     ssl_context=tls(),
                     extra_headers=HEADERS,
                     websocket_handshake_timeout=CONNECT_WITHIN_S,
+                    enable_auto_pong=False,
                     max_frame_size=FRAME_BYTES_MAX,
                     max_redirects=0,
                     logger_name=self.venue.name,
                 )
         except NOT_CONNECTED as error:
             self.failed(f"cannot connect: {type(error).__name__} {error}".strip())
+            return None
+        if not link.was_opened:
+            self.failed("cannot connect: the venue closed the connection during the handshake")
             return None
         return link
 
@@ -256,7 +293,7 @@ class VenueKeeper:
             self._replacing.cancel()
             self._replacing = None
         if old is not None:
-            old.close(politely=True)
+            old.close()
         _log.info("venue link replaced before its age limit", venue=self.venue.name)
 
     def _heed(self, link: Link) -> None:
@@ -264,9 +301,9 @@ class VenueKeeper:
         for refusal in session.refusals:
             self.failed(f"subscription refused: {refusal}")
         session.refusals.clear()
-        if session.close_reason is not None and not link.closed.is_set():
+        if session.close_reason is not None and not link.is_closing:
             self.failed(session.close_reason)
-            link.close(politely=not session.close_reason.startswith("flood"))
+            link.cut()
 
     async def _stop_replacing(self) -> None:
         if self._replacing is not None:
@@ -275,13 +312,13 @@ class VenueKeeper:
                 await self._replacing
             self._replacing = None
         if self._candidate is not None:
-            self._candidate.close(politely=True)
+            self._candidate.close()
 
     async def _close_all(self) -> None:
         await self._stop_replacing()
         links = [link for link in (self.active, self._candidate) if link is not None]
         for link in links:
-            link.close(politely=True)
+            link.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_WITHIN_S):
                 for link in links:

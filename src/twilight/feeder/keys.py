@@ -1,7 +1,8 @@
 """The key that signs ticks: made on first start, readable by its owner only, rotated with an overlap.
 
 Beside the key file stands its public half, ``<file>.pub``: one line ``hex[+hex...]``, the active key first, as the
-core's ``PRICE_FEED_KEYS`` takes it. Price feed specification 9.
+core's ``PRICE_FEED_KEYS`` takes it; then a line of the keys that are no longer valid, by which an auditor verifies old
+ticks. Price feed specification 9.
 """
 
 import base64
@@ -35,7 +36,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SigningKey:
-    """The active key of a feeder and those it replaced."""
+    """The active key of a feeder and the public halves of all that it replaced."""
 
     def __init__(self, path: Path, content: _File) -> None:
         self._path = path
@@ -61,10 +62,15 @@ class SigningKey:
         """Return the public keys as the core takes them."""
         return "+".join([self.public.hex(), *(old.public for old in self.retired(wall_ms))])
 
+    def public_file(self, wall_ms: int) -> str:
+        """Return the content of the public file: the valid keys, and those of old, by which old ticks stay provable."""
+        expired = "+".join(old.public for old in self._content.retired if old.valid_until_ms <= wall_ms)
+        return f"{self.public_line(wall_ms)}\n" + (f"{expired}\n" if expired else "")
+
     def rotated(self, wall_ms: int, overlap_ms: int) -> "SigningKey":
         """Make and store a new active key; the old one stays valid for ``overlap_ms``."""
         old = Retired(self.public.hex(), wall_ms + overlap_ms)
-        content = _File(secrets.token_hex(SEED_BYTES), wall_ms, (old, *self.retired(wall_ms)))
+        content = _File(secrets.token_hex(SEED_BYTES), wall_ms, (old, *self._content.retired))
         return _store(self._path, content, wall_ms)
 
 
@@ -78,7 +84,7 @@ def load_or_make(path: Path, wall_ms: int) -> SigningKey:
     if not path.exists():
         return _store(path, _File(secrets.token_hex(SEED_BYTES), wall_ms), wall_ms)
     key = load(path)
-    _write(path.with_name(path.name + ".pub"), key.public_line(wall_ms) + "\n", 0o644)
+    _write(path.with_name(path.name + ".pub"), key.public_file(wall_ms), 0o644)
     return key
 
 
@@ -98,7 +104,7 @@ def _store(path: Path, content: _File, wall_ms: int) -> SigningKey:
     key = SigningKey(path, content)
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, msgspec.json.format(msgspec.json.encode(content)).decode() + "\n", PRIVATE_MODE)
-    _write(path.with_name(path.name + ".pub"), key.public_line(wall_ms) + "\n", 0o644)
+    _write(path.with_name(path.name + ".pub"), key.public_file(wall_ms), 0o644)
     return key
 
 

@@ -22,11 +22,15 @@ WAITING_MAX: Final = 10_000
 CONFIG_EVERY_TICKS: Final = 240
 RETRY_S: Final = 2.0
 FLUSH_S: Final = 5.0
+UNACKNOWLEDGED_MAX: Final = 2_000
+DELIVERY_TIMEOUT_MS: Final = 2_147_483_647
 _log = get(__name__)
 
 
 class Sink(Protocol):
-    """A place that keeps lines in order."""
+    """A place that keeps lines in order. ``lost`` counts the lines that it took and could not keep."""
+
+    lost: int
 
     def write(self, key: str, line: bytes) -> None:
         """Keep a line; raises Unavailable if that is not possible now."""
@@ -36,28 +40,50 @@ class Sink(Protocol):
 
 
 class TopicSink:
-    """The Kafka topic of all ticks, made on first use. Its key is the ``kid`` of the feeder."""
+    """The Kafka topic of all ticks, made on first use. Its key is the ``kid`` of the feeder.
+
+    What it took it keeps until the cluster has it, however long that is away; when too many lines wait it takes no
+    more.
+    """
 
     def __init__(self, brokers: str, topic: str) -> None:
         self._brokers = brokers
         self._topic = topic
         self._producer: Producer | None = None
+        self.lost = 0
 
     def write(self, key: str, line: bytes) -> None:
         """Hand a line to the producer; raises Unavailable while the cluster is away."""
         if self._producer is None:
             ensure(self._brokers, [TopicSpec(self._topic)])
-            self._producer = Producer(self._brokers, linger_ms=20)
-        self._producer.send(self._topic, key.encode(), line)
+            self._producer = Producer(self._brokers, linger_ms=20, delivery_timeout_ms=DELIVERY_TIMEOUT_MS)
+        if self._producer.poll() >= UNACKNOWLEDGED_MAX:
+            raise Unavailable(f"Kafka is away: {UNACKNOWLEDGED_MAX} lines wait for it")
+        self._producer.send(self._topic, key.encode(), line, self._told)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many lines the cluster has not acknowledged yet."""
+        return 0 if self._producer is None else self._producer.pending()
 
     def close(self) -> None:
-        """Wait for the acknowledgements; raises Unavailable without them."""
+        """Wait for the acknowledgements; raises Unavailable without them, and counts what is missing."""
         if self._producer is not None:
-            self._producer.flush(FLUSH_S)
+            try:
+                self._producer.flush(FLUSH_S)
+            finally:
+                self.lost += self.waiting
+
+    def _told(self, failure: Unavailable | None) -> None:
+        if failure is not None:
+            self.lost += 1
+            _log.error("a line of the record is lost", reason=str(failure))
 
 
 class FileSink:
     """Files of one line a record, the newest so many of so many bytes; each begins with the configuration."""
+
+    lost = 0
 
     def __init__(self, folder: Path, config: ConfigRecord, bytes_max: int, files_max: int) -> None:
         self._folder = folder
@@ -115,16 +141,21 @@ class Recorder:
         self._waiting: queue.Queue[Published | None] = queue.Queue(WAITING_MAX)
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._stopping = threading.Event()
-        self.lost = 0
+        self._lost = 0
         self.recorded = 0
         self._thread.start()
+
+    @property
+    def lost(self) -> int:
+        """Return how many records are missing: not offered in time, or taken by the sink and not kept."""
+        return self._lost + self._sink.lost
 
     def offer(self, published: Published) -> None:
         """Have a tick recorded; never waits."""
         try:
             self._waiting.put_nowait(published)
         except queue.Full:
-            self.lost += 1
+            self._lost += 1
 
     def close(self, within_s: float) -> None:
         """Record what is waiting, then stop; what takes longer is left and counted."""
@@ -135,7 +166,7 @@ class Recorder:
         try:
             self._waiting.put_nowait(None)
         except queue.Full:
-            self.lost += self._waiting.qsize()
+            self._lost += self._waiting.qsize()
         self._thread.join(max(0.1, deadline - time.monotonic()))
 
     def _run(self) -> None:
@@ -155,7 +186,7 @@ class Recorder:
             except Unavailable as error:
                 _log.warning("tick not recorded yet", reason=str(error))
                 if self._stopping.wait(RETRY_S):
-                    self.lost += 1
+                    self._lost += 1
                     return
             else:
                 return

@@ -50,10 +50,8 @@ class Session:
 
     def received(self, frame: Frame, now_ms: int) -> list[TopOfBook]:
         """Return the quotes of one frame, and heed what it says about the connection."""
-        self._heard_ms = now_ms
-        self._frames_this_turn += 1
-        if self._frames_this_turn > FRAMES_A_TURN_MAX:
-            self._close(f"flood: more than {FRAMES_A_TURN_MAX} frames in one turn")
+        self.alive(now_ms)
+        if self.close_reason is not None:
             return []
         quotes: list[TopOfBook] = []
         for signal in self._decode(frame):
@@ -67,9 +65,16 @@ class Session:
                 self._heed(signal, now_ms)
         return quotes
 
+    def alive(self, now_ms: int) -> None:
+        """Count a frame of any kind: it shows that the link lives, and too many of them are a flood."""
+        self._heard_ms = now_ms
+        self._frames_this_turn += 1
+        if self._frames_this_turn > FRAMES_A_TURN_MAX:
+            self._close(f"flood: more than {FRAMES_A_TURN_MAX} frames in one turn")
+
     def unreadable(self, reason: str, now_ms: int) -> None:
         """Count a frame that is no text at all."""
-        self._heard_ms = now_ms
+        self.alive(now_ms)
         self._heed(Control(ControlKind.BAD, reason), now_ms)
 
     def turn(self, now_ms: int) -> Ping | None:
@@ -79,8 +84,12 @@ class Session:
         keep_alive = self._venue.keep_alive
         if keep_alive is None or self.close_reason is not None:
             return None
-        since_ms = max(self._heard_ms, self._pinged_ms) if keep_alive.only_when_quiet else self._pinged_ms
-        if now_ms - since_ms < keep_alive.every_s * 1_000:
+        every_ms = keep_alive.every_s * 1_000
+        since_ms = self._pinged_ms
+        if keep_alive.only_when_quiet:
+            every_ms = min(every_ms, self._link_stale_ms / 2)
+            since_ms = max(self._heard_ms, self._pinged_ms)
+        if now_ms - since_ms < every_ms:
             return None
         self._pinged_ms = now_ms
         return Ping(keep_alive.text)

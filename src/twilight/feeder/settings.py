@@ -155,7 +155,7 @@ def _venue(name: str, environment: Mapping[str, str], params: IndexParams, fault
         venue,
         DEFAULT_WEIGHT if weight is None else weight,
         _first(quote_stale_ms, venue.quote_stale_ms, params.quote_stale_ms),
-        _first(link_stale_ms, params.link_stale_ms),
+        _first(link_stale_ms, venue.link_stale_ms, params.link_stale_ms),
     )
 
 

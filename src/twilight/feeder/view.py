@@ -22,8 +22,6 @@ from twilight.feeder.publish import Hub, Page, Pages
 from twilight.feeder.recorder import Recorder
 from twilight.feeder.runner import TickMaker
 
-BAD_MS: Final = -1
-
 
 class View:
     """Everything that can be asked about a running feeder."""
@@ -39,7 +37,7 @@ class View:
         self._maker = maker
         self._keepers = keepers
         self._hub = hub
-        self._recorders = recorders
+        self.recorders = recorders
         self._clock = clock
 
     def pages(self, registry: CollectorRegistry) -> Pages:
@@ -73,7 +71,7 @@ class View:
             "band": None if newest is None else decimal_text(newest.outcome.band),
             "rates": {} if newest is None else {k: decimal_text(v) for k, v in newest.outcome.rates.items()},
             "clients": self._hub.clients,
-            "records_lost": sum(recorder.lost for recorder in self._recorders),
+            "records_lost": sum(recorder.lost for recorder in self.recorders),
             "sources": [self.detail(name) for name in sorted(self._keepers)],
         }
         return Page(msgspec.json.encode(body))
@@ -135,6 +133,9 @@ class FeederCollector(Collector):
             for name in FeedStatus:
                 status.add_metric([name], float(name is tick.status))
             yield status
+        recorders = self._view.recorders
+        yield _count("records", "Ticks handed to the record", sum(recorder.recorded for recorder in recorders))
+        yield _count("records_lost", "Ticks missing from the record", sum(recorder.lost for recorder in recorders))
         yield from self._venues()
 
     def _venues(self) -> Iterator[Metric]:
@@ -143,7 +144,8 @@ class FeederCollector(Collector):
             family = kind(f"twilight_feeder_venue_{key}", what, labels=["venue"])
             for name, detail in details.items():
                 value = detail[key]
-                family.add_metric([name], float(value) if isinstance(value, int | float) else BAD_MS)
+                if isinstance(value, int | float):
+                    family.add_metric([name], float(value))
             yield family
         states = GaugeMetricFamily(
             "twilight_feeder_venue_state", "1 for the state that holds", labels=["venue", "state"]
@@ -159,10 +161,10 @@ _VENUE_METRICS: Final = (
     ("bad_frames", CounterMetricFamily, "Frames that could not be read"),
     ("dropped_quotes", CounterMetricFamily, "Quotes out of order"),
     ("reconnects", CounterMetricFamily, "Connections after the first"),
-    ("quote_age_ms", GaugeMetricFamily, "Age of the quote with its lag, -1 without one"),
-    ("link_age_ms", GaugeMetricFamily, "Time since the last frame, -1 without a link"),
+    ("quote_age_ms", GaugeMetricFamily, "Age of the quote with its lag; absent without one"),
+    ("link_age_ms", GaugeMetricFamily, "Time since the last frame; absent without a link"),
     ("lag_ms", GaugeMetricFamily, "How far the feed is behind itself"),
-    ("deviation_bps", GaugeMetricFamily, "Distance from the median"),
+    ("deviation_bps", GaugeMetricFamily, "Distance from the median; absent without a price"),
     ("weight", GaugeMetricFamily, "Effective weight in the newest tick"),
 )
 
@@ -173,6 +175,10 @@ def decimal_text(value_e8: int | None) -> str | None:
         return None
     text = f"{value_e8 // E8}.{value_e8 % E8:08d}".rstrip("0")
     return text.removesuffix(".")
+
+
+def _count(name: str, what: str, value: int) -> CounterMetricFamily:
+    return CounterMetricFamily(f"twilight_feeder_{name}", what, value=value)
 
 
 def _gauge(name: str, what: str, value: float) -> GaugeMetricFamily:

@@ -81,6 +81,18 @@ def test_a_frame_that_is_no_quote_says_what_it_means_and_whom_it_concerns(
         assert (signal.kind, signal.symbol) == (kind, symbol)
 
 
+def test_a_combined_binance_frame_is_read_in_whatever_order_its_members_stand() -> None:
+    decode = VENUES["binance"].decoder(["BTCUSDT"])
+    data = '{"u":1,"s":"BTCUSDT","b":"1","a":"2"}'
+    for frame in (
+        f'{{ "stream":"btcusdt@bookTicker","data":{data}}}',
+        f'{{"data":{data},"stream":"btcusdt@bookTicker"}}',
+    ):
+        (quote,) = decode(frame.encode())
+        assert isinstance(quote, TopOfBook)
+        assert (quote.bid, quote.ask) == (10**8, 2 * 10**8)
+
+
 @pytest.mark.parametrize("name", VENUES)
 @pytest.mark.parametrize(
     "frame", ["", "null", '"x"', "{", "{}", "[]", "7", "[[[[", "{" * 5_000, "[" * 5_000, "\ud800", b"\xff"]

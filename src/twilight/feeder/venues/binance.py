@@ -47,7 +47,7 @@ def decoder(symbols: Sequence[str]) -> Decoder:
     tickers = msgspec.json.Decoder(_BookTicker).decode
 
     def quotes(frame: Frame) -> Signals:
-        if frame[:9] in {'{"stream"', b'{"stream"'}:
+        if b'"stream"' in frame if isinstance(frame, bytes) else '"stream"' in frame:
             outer = combined(frame)
             if outer.stream not in streams:
                 return IGNORED

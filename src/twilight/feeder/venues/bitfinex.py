@@ -118,4 +118,5 @@ BITFINEX = Venue(
     subscribe=subscribe,
     limits=Limits(backoff_floor_s=3.5),
     quote_stale_ms=15_000,
+    link_stale_ms=20_000,  # its heartbeat comes every 15 s
 )

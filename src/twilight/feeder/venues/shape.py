@@ -77,7 +77,8 @@ BAD_QUOTE: Final[Signals] = (Control(ControlKind.BAD, "a quote that cannot be re
 class KeepAlive:
     """What to send so that the venue keeps the link. ``text`` None is a protocol ping.
 
-    ``only_when_quiet``: not before nothing came for ``every_s``.
+    ``only_when_quiet``: not before nothing came for ``every_s``, or for half the time after which a silent link is
+    STALE if that is shorter: a link that lives but has nothing to say must not look dead.
     """
 
     every_s: float
@@ -110,6 +111,7 @@ class Venue:
     keep_alive: KeepAlive | None = None
     limits: Limits = field(default_factory=Limits)
     quote_stale_ms: int | None = None
+    link_stale_ms: int | None = None
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ Told = Callable[[Unavailable | None], None]
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 QUEUE_MESSAGES_MAX = 1_000_000
+TRANSACTION_S_MAX = 600.0
+"""An hour of funding over a million positions is one transaction (R11), and takes longer to write than to commit."""
 _FENCED = (
     KafkaError.INVALID_PRODUCER_EPOCH,
     KafkaError.PRODUCER_FENCED,
@@ -105,7 +107,7 @@ class TransactionalProducer:
             {
                 "bootstrap.servers": brokers,
                 "transactional.id": transactional_id,
-                "transaction.timeout.ms": int(timeout_s * 1000),
+                "transaction.timeout.ms": int(max(timeout_s, TRANSACTION_S_MAX) * 1000),
                 "delivery.timeout.ms": int(timeout_s * 1000),
                 "linger.ms": 0,
                 **_LIMITS,

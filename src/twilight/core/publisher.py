@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Answer = Callable[[], None]
 IN_FLIGHT_MAX = 4
 """Batches that may wait for the one before; then the loop waits, so memory and latency stay bounded."""
+BEHIND_AN_HOUR_BYTES_MAX = 64 * 2**20
+"""What may wait while the events of a charged hour are being written: ticks go on meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,10 @@ class Publisher(Protocol):
     def submit(self, publication: Publication) -> None:
         """Take the next publication; raises what went wrong with an earlier one."""
 
+    @property
+    def settles_soon(self) -> bool:
+        """Whether nothing is on its way that takes many times as long as a batch: a charged hour."""
+
     def settle(self) -> None:
         """Return when everything that was submitted is in the log; raises what went wrong."""
 
@@ -55,6 +61,11 @@ class DirectPublisher:
         """Write the batch and tell what waited for it."""
         self.offset = write_down([publication], self._writer, self.offset)
 
+    @property
+    def settles_soon(self) -> bool:
+        """Whether nothing is on its way that takes long: always."""
+        return True
+
     def settle(self) -> None:
         """Return: nothing is ever on its way."""
 
@@ -67,14 +78,14 @@ class BackgroundPublisher:
         self.offset = offset
         self._change = threading.Condition()
         self._waiting: deque[Publication] = deque()
-        self._writing = False
+        self._writing: Sequence[Publication] = ()
         self._fault: BaseException | None = None
         threading.Thread(target=self._work, name="publisher", daemon=True).start()
 
     def submit(self, publication: Publication) -> None:
         """Queue the publication; waits while too many are on their way."""
         with self._change:
-            self._change.wait_for(lambda: self._fault or len(self._waiting) < IN_FLIGHT_MAX)
+            self._change.wait_for(lambda: self._fault or self._has_room())
             self._raise_fault()
             self._waiting.append(publication)
             self._change.notify_all()
@@ -84,6 +95,20 @@ class BackgroundPublisher:
         with self._change:
             self._change.wait_for(lambda: self._fault or not (self._waiting or self._writing))
             self._raise_fault()
+
+    @property
+    def settles_soon(self) -> bool:
+        """Whether nothing is on its way that takes many times as long as a batch: a charged hour."""
+        with self._change:
+            return not any(one.batch.charged for one in chain(self._writing, self._waiting))
+
+    def _has_room(self) -> bool:
+        """While an hour is written, a tick must not wait for it: the loop decides on, and memory is the bound."""
+        if len(self._waiting) < IN_FLIGHT_MAX:
+            return True
+        if not any(one.batch.charged for one in self._writing):
+            return False
+        return sum(one.batch.value_bytes for one in self._waiting) < BEHIND_AN_HOUR_BYTES_MAX
 
     def _raise_fault(self) -> None:
         if self._fault is not None:
@@ -105,13 +130,13 @@ class BackgroundPublisher:
             self._change.wait_for(lambda: self._waiting)
             taken = list(self._waiting)
             self._waiting.clear()
-            self._writing = True
+            self._writing = taken
             self._change.notify_all()
             return taken
 
     def _done(self) -> None:
         with self._change:
-            self._writing = False
+            self._writing = ()
             self._change.notify_all()
 
 

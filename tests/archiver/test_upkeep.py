@@ -8,6 +8,7 @@ from archiving import Archive, price, record
 from pyarrow import parquet
 
 from conftest import MakeArchive
+from twilight.archiver.upkeep.completeness import Incomplete
 from twilight.archiver.upkeep.exporting import MANIFEST, export, import_
 from twilight.archiver.upkeep.parquet import write_parquet
 from twilight.archiver.upkeep.rebuild import REBUILDABLE, rebuild
@@ -146,6 +147,42 @@ def test_a_changed_export_is_refused(archive: Archive, tmp_path: Path) -> None:
         import_(archive.url, tmp_path / "out")
 
 
+def test_an_export_whose_manifest_tells_of_other_records_is_refused_before_anything_is_written(
+    archives: MakeArchive, tmp_path: Path
+) -> None:
+    here, there = archives(), archives()
+    here.feed([price(0, 1.0, "2026-11-25T05:00:00+00:00")])
+    manifest = export(here.url, "core", 0, 10, tmp_path / "out")
+    there.close()
+    path = tmp_path / "out" / MANIFEST
+    path.write_text(path.read_text().replace(manifest.records_sha256, "0" * 64))
+
+    with pytest.raises(Corrupt, match="the manifest is not that of these files"):
+        import_(there.url, tmp_path / "out")
+    there.restart()
+    assert there.one("SELECT count(*) FROM event_log") == 0
+
+
+def test_an_export_of_another_topic_is_refused(archives: MakeArchive, tmp_path: Path) -> None:
+    here, there = archives(), archives()
+    for archive, topic in ((here, "one"), (there, "other")):
+        archive.feed([price(0, 1.0, "2026-11-25T05:00:00+00:00")])
+        archive.connection.execute("UPDATE ingest_offset SET topic_id = %s", (topic,))
+    export(here.url, "core", 0, 10, tmp_path / "out")
+    there.close()
+
+    with pytest.raises(Corrupt, match="was archived from topic other, found topic one"):
+        import_(there.url, tmp_path / "out")
+
+
+def test_an_export_names_the_offsets_that_have_no_record(archive: Archive, tmp_path: Path) -> None:
+    archive.feed([price(offset, 1.0, f"2026-11-25T05:00:0{offset % 10}+00:00") for offset in (2, 3, 7, 9)])
+    manifest = export(archive.url, "core", 0, 100, tmp_path / "out")
+
+    assert manifest.gaps == 6
+    assert [(gap.first_offset, gap.last_offset) for gap in manifest.widest_gaps] == [(0, 1), (4, 6), (8, 8)]
+
+
 def test_an_export_never_writes_over_files(archive: Archive, tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text("{}")
     with pytest.raises(SettingsError, match="empty folder"):
@@ -187,3 +224,30 @@ def test_an_old_partition_can_be_detached_and_everything_goes_on(archive: Archiv
     archive.feed([price(10_000_002, 3.0, "2026-11-25T05:00:02+00:00")])
 
     assert archive.rows("SELECT src_offset FROM btc_usd_price ORDER BY 1") == [(10_000_001,), (10_000_002,)]
+
+
+def test_a_rebuild_refuses_to_destroy_what_only_a_detached_partition_could_make_again(archive: Archive) -> None:
+    archive.feed([price(0, 1.0, "2026-11-25T05:00:00+00:00")])
+    archive.feed([price(10_000_001, 2.0, "2026-11-25T05:00:01+00:00")])
+    before = archive.tables()
+    archive.connection.execute("ALTER TABLE event_log DETACH PARTITION event_log_p00000")
+
+    with pytest.raises(Incomplete, match=r"holds 1 of the 2 records.*offsets missing: 0 to 9999999.*attach"):
+        rebuild(archive.url)
+
+    assert archive.tables() == before
+    archive.connection.execute(
+        "ALTER TABLE event_log ATTACH PARTITION event_log_p00000 FOR VALUES FROM (0) TO (10000000)"
+    )
+    assert rebuild(archive.url).records == 2
+    assert archive.tables() == before
+
+
+def test_a_rebuild_refuses_where_old_records_were_deleted(archive: Archive) -> None:
+    archive.feed([price(n, 1.0, f"2026-11-25T05:00:0{n}+00:00") for n in range(6)])
+    before = archive.tables()
+    archive.connection.execute('DELETE FROM event_log WHERE "offset" < 4')
+
+    with pytest.raises(Incomplete, match="offsets missing: 0 to 3"):
+        rebuild(archive.url)
+    assert archive.tables() == before

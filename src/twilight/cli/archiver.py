@@ -135,6 +135,13 @@ def export_(
     with _faults(), _progress("exporting") as tell:
         done = export(_settings().database_url, stream, first, end, out, tell)
     typer.echo(f"{done.records:,} records in {len(done.files)} files, SHA-256 {done.records_sha256}")
+    if done.widest_gaps:
+        widest = max(done.widest_gaps, key=lambda gap: gap.offsets)
+        typer.echo(
+            f"{done.gaps:,} offsets have no record, the most in one place from {widest.first_offset:,} to"
+            f" {widest.last_offset:,}: transaction markers, or history that is not in this archive",
+            err=True,
+        )
 
 
 @app.command("import")

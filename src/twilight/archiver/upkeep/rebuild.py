@@ -16,6 +16,7 @@ from twilight.archiver.postgres.tables import DERIVED_TABLES
 from twilight.archiver.postgres.writer import Writer
 from twilight.archiver.reading import Reader
 from twilight.archiver.record import CORE, Entry
+from twilight.archiver.upkeep.completeness import demand_whole_log
 from twilight.archiver.upkeep.stored import CHUNK_RECORDS, next_offset, stored_records
 from twilight.ops.errors import SettingsError, Unavailable
 
@@ -48,6 +49,7 @@ def rebuild(url: str, names: Sequence[str] = (), progress: Progress = lambda _of
 
     Raises:
         SettingsError: a name is none of a derived table.
+        Incomplete: the raw log does not hold everything that was ingested; nothing was changed.
         Unavailable: another rebuild is at work, or PostgreSQL does not answer.
     """
     tables = tuple(names) or REBUILDABLE
@@ -55,6 +57,7 @@ def rebuild(url: str, names: Sequence[str] = (), progress: Progress = lambda _of
         raise SettingsError([f"{', '.join(unknown)}: expected tables among {', '.join(REBUILDABLE)}"])
     with connect(url, "rebuild") as live:
         _lock(live)
+        demand_whole_log(live, CORE)
         live.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
         live.execute(f"CREATE SCHEMA {SCHEMA}")
         with connect(url, "rebuild", schema=SCHEMA) as beside, connect(url, "rebuild", schema=SCHEMA) as asking:
@@ -87,6 +90,7 @@ class _Rebuild:
         with self._live.transaction():
             next_offset(self._live, CORE, locked=True)
             self._catch_up()
+            demand_whole_log(self._live, CORE)
             resolved = self._reconcile_dead_letters()
             dead = self._count("dead_letter")
             self._swap(tables)

@@ -1,6 +1,7 @@
 """Candles: no interval is missing, none depends on the order in which events of it came (decisions S11)."""
 
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import given
@@ -85,6 +86,43 @@ def test_an_event_older_than_remembered_is_named_for_a_recount() -> None:
     fold_of([(10.0, at(0)), (11.0, at(60 * (CandleFold.REMEMBERED + 10))), (12.0, at(30))], fold)
 
     assert fold.late == {T0}
+
+
+def test_candles_begin_with_the_oldest_tick_in_whatever_order_the_first_two_came() -> None:
+    ordered = fold_of([(99.0, at(59)), (100.0, at(125))])
+    swapped = fold_of([(100.0, at(125)), (99.0, at(59))])
+
+    assert [without_offsets(candle) for _, candle in sorted(swapped.items())] == [
+        without_offsets(candle) for _, candle in sorted(ordered.items())
+    ]
+
+
+def without_offsets(candle: Candle) -> Candle:
+    return replace(candle, first_offset=None, last_offset=None)
+
+
+def test_trades_before_the_first_tick_count_from_its_interval_on() -> None:
+    candles = fold_of([trade(-1), trade(5, offset=1), trade(65, offset=2), (10.0, at(30)), (11.0, at(66))])
+
+    assert {start: candle.trades for start, candle in candles.items()} == {T0: 1, T0 + 60: 1}
+    assert (candles[T0].first_offset, candles[T0].last_offset) == (1, 3)
+    assert candles[T0].usd_volume == Decimal(50)
+
+
+def test_a_tick_far_before_the_beginning_is_in_no_candle() -> None:
+    fold = CandleFold(MINUTE_S)
+    candles = fold_of([(10.0, at(0)), (11.0, at(60)), (1.0, at(-60 * CandleFold.REMEMBERED))], fold)
+
+    assert sorted(candles) == [T0, T0 + 60]
+    assert fold.late == set()
+
+
+def test_with_every_candle_remembered_nothing_is_late() -> None:
+    fold = CandleFold(MINUTE_S, remembered=None)
+    candles = fold_of([(10.0, at(0)), (11.0, at(60 * (CandleFold.REMEMBERED + 10))), (12.0, at(30))], fold)
+
+    assert fold.late == set()
+    assert candles[T0].close == candles[T0 + 60].close == 12.0
 
 
 def test_a_clock_that_leaps_by_decades_makes_a_bounded_number_of_intervals() -> None:

@@ -5,6 +5,10 @@ import random
 import pytest
 from archiving import Archive, price, record
 
+from conftest import MakeArchive
+from twilight.archiver.postgres.isolating import write_isolating
+from twilight.ops.errors import Unavailable
+
 pytestmark = pytest.mark.servers
 
 GOOD = '{"CurrentPriceUpdate":[65000.5,"2026-04-10T08:00:0%d.000000000+00:00"]}'
@@ -17,6 +21,11 @@ ORDER = (
     '"exit_nonce":0,"entry_sequence":1,"fee_filled":1.0,"fee_settled":0.0},{"CancelTraderOrder":[{"account_id":"a",'
     '"uuid":"9596497a-15b0-483e-9f41-2bc22685adb4","order_type":"LIMIT","order_status":"CANCELLED"},{"metadata":{}},'
     '"00","%s"]},7]}'
+)
+
+RISK_PARAMS = (
+    b'{"max_oi_mult":4.0,"max_net_mult":0.8,"max_position_pct":0.02,"min_position_btc":0.0,"max_leverage":50.0,'
+    b'"mm_ratio":0.4}'
 )
 
 POISON: dict[str, bytes | None] = {
@@ -137,3 +146,50 @@ def test_two_equal_records_without_a_time_are_two_facts(archive: Archive) -> Non
 
     assert archive.one("SELECT count(*) FROM event_duplicate") == 0
     assert archive.one("SELECT count(*) FROM position_size_log") == 2
+
+
+ANSWER = (
+    '{"TxHash":{"order_id":"9596497a-15b0-483e-9f41-2bc22685adb4","account_id":"a","tx_hash":"t","order_type":"MARKET","order_status":"FILLED",'
+    '"datetime":"%s","output":null,"request_id":"REQ","reason":null,"old_price":null,"new_price":null}}'
+)
+
+
+@pytest.mark.parametrize("time", ["2299-01-01T00:00:00+00:00", "9999-12-31T23:59:60-23:59", "0001-01-01T00:00:00Z"])
+def test_an_event_of_a_time_that_cannot_be_stored_is_dead_and_ingestion_goes_on(archive: Archive, time: str) -> None:
+    archive.feed([price(0, 1.0, "2026-04-10T08:00:00+00:00"), price(1, 2.0, time)])
+    archive.feed([record(2, b'{"Stop":"x"}'), price(3, 3.0, "2026-04-10T08:00:01+00:00")])
+
+    assert archive.dead() == [(1, "WRONG_TYPE")]
+    assert archive.rows("SELECT next_offset, newest_event_ns FROM ingest_offset") == [(4, 1_775_808_001_000_000_000)]
+    assert archive.one('SELECT event_ts FROM event_log WHERE "offset" = 1') is None
+
+
+@pytest.mark.parametrize("time", ["999999999999999999", "2299-01-01T00:00:00+00:00"])
+def test_an_answer_keeps_the_text_of_a_time_that_cannot_be_stored(archive: Archive, time: str) -> None:
+    archive.feed([price(0, 1.0, "2026-04-10T08:00:00+00:00"), record(1, (ANSWER % time).encode())])
+
+    assert archive.dead() == []
+    assert archive.rows("SELECT datetime, ts FROM transaction_hash") == [(time, None)]
+
+
+def test_a_crash_between_the_halves_of_a_refused_batch_leaves_the_times_of_a_run_without(
+    archives: MakeArchive,
+) -> None:
+    ticks = [price(0, 1.0, "2026-04-10T08:00:00+00:00"), price(1, 2.0, "2026-04-10T08:05:00+00:00")]
+    refused = record(2, POISON["UNSTORABLE"])
+    later = [record(3, b'{"RiskParamsUpdate":%s}' % RISK_PARAMS)]
+    clean, crashed = archives(), archives()
+    clean.feed([*ticks, refused, *later])
+    entries = crashed.reader.entries([*ticks, refused])
+    crashed.connection.execute('ALTER TABLE event_log ADD CONSTRAINT crash CHECK ("offset" <> 2)')
+    with pytest.raises(Unavailable):
+        write_isolating(crashed.writer, entries, crashed.reader.newest_event_ns)
+    crashed.connection.execute("ALTER TABLE event_log DROP CONSTRAINT crash")
+    crashed.restart()
+    assert crashed.writer.position in {1, 2}
+    crashed.feed([*ticks, refused, *later][crashed.writer.position :])
+
+    assert crashed.tables(["risk_params_update"]) == clean.tables(["risk_params_update"])
+    assert crashed.one("SELECT newest_event_ns FROM ingest_offset") == clean.one(
+        "SELECT newest_event_ns FROM ingest_offset"
+    )

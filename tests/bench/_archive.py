@@ -34,20 +34,25 @@ _UUID = re.compile(rb"\b[0-9a-f]{8}(?=-[0-9a-f]{4}-4[0-9a-f]{3}-)")
 
 
 def long_log(shared: Path, records: int) -> list[Record]:
-    """Return so many records: the recorded log again and again, each time with other orders, on the next day."""
+    """Return so many records: the recorded log again and again, each time with other orders, on the next day.
+
+    The last of these days is the recorded one, so that no event is ahead of its record's time.
+    """
     found = [(r.ts, r.key, r.value) for r in read_records(shared / LOG)]
     log: list[Record] = []
-    for turn in range(-(-records // len(found))):
+    turns = -(-records // len(found))
+    for turn in range(turns):
+        day = DAY - timedelta(days=turns - 1 - turn)
         for ts, key, value in found:
-            log.append(Record(CORE, 0, len(log), ts, _turned(key, turn), _turned(value, turn)))
+            log.append(Record(CORE, 0, len(log), ts, _turned(key, turn, day), _turned(value, turn, day)))
     return log[:records]
 
 
-def _turned(part: bytes | None, turn: int) -> bytes | None:
+def _turned(part: bytes | None, turn: int, day: date) -> bytes | None:
     """Return the bytes with the turn's own order ids and day."""
-    if part is None or turn == 0:
+    if part is None:
         return part
-    part = part.replace(b"%sT" % str(DAY).encode(), b"%sT" % str(DAY + timedelta(days=turn)).encode())
+    part = part.replace(b"%sT" % str(DAY).encode(), b"%sT" % str(day).encode())
     return _UUID.sub(lambda found: b"%08x" % (int(found[0], 16) ^ turn), part)
 
 

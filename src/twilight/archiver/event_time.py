@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from twilight.archiver.times import nanoseconds
+from twilight.archiver.times import NS_MAX, nanoseconds
 from twilight.wire import events as e
 
 NS_PER_US = 1_000
@@ -19,7 +19,7 @@ def _order(event: Any) -> int:  # noqa: ANN401 - any event with an order
 
 
 def _answer(event: Any) -> int | None:  # noqa: ANN401 - an answer record
-    """Return the time of an answer; its text is kept as it is, so an unreadable one is no fault."""
+    """Return the time of an answer; its text is kept as it is, so one that cannot be used is no fault."""
     try:
         return nanoseconds(event.datetime)
     except ValueError:
@@ -49,7 +49,7 @@ def event_time_ns(event: e.Event, *, is_seed_era: bool = False) -> int | None:
     A seed-era order keeps an older time than the command that changed it: the later of the two counts.
 
     Raises:
-        ValueError: the time is no time.
+        ValueError: the time is no time, or out of the range that can be stored.
     """
     time_of = _OF_KIND.get(type(event))
     own = None if time_of is None else time_of(event)
@@ -63,4 +63,5 @@ def _request_ns(event: Any) -> int:  # noqa: ANN401 - any event with a command
     text = meta.metadata.get("request_server_time") if meta is not None else None
     if text is None or not text.isdecimal() or len(text) != _MICROSECONDS_DIGITS:
         return 0
-    return int(text) * NS_PER_US
+    ns = int(text) * NS_PER_US
+    return ns if ns <= NS_MAX else 0

@@ -18,10 +18,12 @@ from twilight.wire.keys import EventKey, decode_key
 
 NS_PER_MS = 1_000_000
 DUPLICATE_WINDOW = 100_000
+AHEAD_MAX_NS = 3_600_000_000_000
+"""How far an event's own time may be ahead of the broker's: an hour, as with Kafka. Beyond, the broker's counts."""
 
 # Kinds without a time or a sequence: two equal ones are two facts (decisions S3).
 _REPEATABLE = frozenset({"PositionSizeLogDBUpdate", "RiskEngineUpdate", "RiskParamsUpdate", "Stop"})
-_TIMELESS_SORTED_SET = b'{"SortedSetDBUpdate":{'
+TIMELESS_SORTED_SET = b'{"SortedSetDBUpdate":{'
 
 
 def content_digest(key: bytes | None, payload_sha256: bytes) -> bytes:
@@ -30,22 +32,36 @@ def content_digest(key: bytes | None, payload_sha256: bytes) -> bytes:
 
 
 class Duplicates:
-    """The contents of the last 100,000 offsets, to find what a producer has sent twice (decisions S3)."""
+    """The contents of the last 100,000 offsets, to find what a producer has sent twice (decisions S3).
+
+    Every copy is remembered until it leaves the window, so what is found does not depend on where reading began.
+    """
 
     def __init__(self, window: int = DUPLICATE_WINDOW) -> None:
         self._window = window
         self._first: dict[bytes, int] = {}
+        self._copies: dict[bytes, deque[int]] = {}  # those after the first, of the few contents that have any
         self._order: deque[tuple[int, bytes]] = deque()
 
     def first_offset(self, digest: bytes, offset: int) -> int | None:
-        """Return the earlier offset of the same content within the window; else remember this one."""
+        """Remember the content; return the earliest offset within the window that has it too, None if none does."""
         while self._order and self._order[0][0] < offset - self._window:
-            del self._first[self._order.popleft()[1]]
+            self._forget(self._order.popleft()[1])
         first = self._first.setdefault(digest, offset)
-        if first != offset:
-            return first
         self._order.append((offset, digest))
-        return None
+        if first == offset:
+            return None
+        self._copies.setdefault(digest, deque()).append(offset)
+        return first
+
+    def _forget(self, digest: bytes) -> None:
+        copies = self._copies.get(digest)
+        if not copies:
+            self._first.pop(digest, None)
+            return
+        self._first[digest] = copies.popleft()
+        if not copies:
+            del self._copies[digest]
 
 
 class Reader:
@@ -77,6 +93,7 @@ class Reader:
         entry = Entry(source, broker_ms, key, value, sha256, decode_key(key))
         if self._stream == CORE:
             self._read_event(entry)
+            entry.newest_event_ns = self.newest_event_ns
         return entry
 
     def _read_event(self, entry: Entry) -> None:
@@ -98,13 +115,15 @@ class Reader:
         if not is_repeatable(entry):
             digest = content_digest(entry.key_raw, entry.payload_sha256)
             entry.duplicate_of = self._duplicates.first_offset(digest, entry.source.offset)
-        newest = self.newest_event_ns
-        if own_ns is not None:
+        newest, broker_ns = self.newest_event_ns, entry.broker_ms * NS_PER_MS
+        if own_ns is not None and own_ns > broker_ns + AHEAD_MAX_NS:
+            entry.event_ts_ns = broker_ns
+        elif own_ns is not None:
             entry.event_ts_ns, entry.has_own_time = own_ns, True
             if entry.duplicate_of is None and (newest is None or own_ns > newest):
                 self.newest_event_ns = own_ns
         else:
-            entry.event_ts_ns = newest if newest is not None else entry.broker_ms * NS_PER_MS
+            entry.event_ts_ns = newest if newest is not None else broker_ns
 
 
 def is_repeatable(entry: Entry) -> bool:
@@ -112,7 +131,7 @@ def is_repeatable(entry: Entry) -> bool:
     if entry.kind in _REPEATABLE:
         return True
     value = entry.payload_raw
-    return entry.kind == "SortedSetDBUpdate" and value is not None and value.startswith(_TIMELESS_SORTED_SET)
+    return entry.kind == "SortedSetDBUpdate" and value is not None and value.startswith(TIMELESS_SORTED_SET)
 
 
 def key_columns(entry: Entry) -> tuple[str, str | None, str, dict[str, str] | None]:

@@ -97,7 +97,6 @@ class Sink:
             if stop.wait(STANDBY_POLL_S):
                 return False
         self.state = "active"
-        self._check.ok("active")
         return True
 
     def _skip_lost(self, log: LogReader) -> None:
@@ -105,13 +104,13 @@ class Sink:
         first = log.start_offset()
         if self.position is not None and first > self.position:
             _log.error("records were deleted before they were archived", stream=self.stream, lost=first - self.position)
-            metrics.OFFSET_GAPS.labels(self.stream).inc(first - self.position)
             log.seek(first)
 
     def _store(self, writer: Writer, reader: Reader, log: LogReader, stop: threading.Event) -> None:
         def stored(entries: Sequence[Entry], rows: int, seconds: float) -> None:
             self._count(entries, rows, seconds)
             self.position = writer.position
+            self._check.ok("active")
 
         with LagWatch(self.stream, log, self.lag) as watch, Pipeline(writer, stored) as pipeline:
             while not stop.is_set():
@@ -121,6 +120,7 @@ class Sink:
                     watch.measure(self.position or 0, self.position, records[-1].timestamp_ms)
                 else:
                     pipeline.drain()
+                    self._check.ok("active")
                     watch.measure(max(self.position or 0, log.position()), self.position, None)
             pipeline.drain()
 

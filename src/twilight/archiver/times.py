@@ -9,6 +9,7 @@ from functools import lru_cache
 from twilight.wire.times import NS_PER_S, time_ns
 
 NS_PER_US = 1_000
+NS_MIN, NS_MAX = -(2**63), 2**63 - 1  # what a `bigint` holds: the years 1677 to 2262
 _MINUTE = len("2026-01-01T00:00")
 _TAIL = "+00:00"
 
@@ -41,8 +42,15 @@ def nanoseconds(text: str) -> int:
     The core's own form, in UTC with nine digits, is read without a pattern: it is in nearly every event.
 
     Raises:
-        ValueError: the text is no time.
+        ValueError: the text is no time, or one that 64 bits of nanoseconds do not hold.
     """
+    ns = _read(text)
+    if not NS_MIN <= ns <= NS_MAX:
+        raise ValueError(f"expected a time from 1677 to 2262, found {text[:40]!r}")
+    return ns
+
+
+def _read(text: str) -> int:
     digits = text[17:19] + text[20:29]
     if len(text) == 35 and text.endswith(_TAIL) and text[16] + text[19] == ":." and digits.isdigit():  # noqa: PLR2004
         return _minute_ns(text[:_MINUTE]) + int(digits)

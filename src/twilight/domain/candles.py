@@ -95,14 +95,36 @@ class CandleFold:
     Event times of one log step back by little: an event of an interval that is final already is still counted there,
     as long as it is among the newest that are remembered. What is older still goes to `late`, the starts of intervals
     that must be counted anew from what is stored.
+
+    Candles begin with the interval of the first tick; a tick from before moves the beginning back, if it is among the
+    64 newest intervals. Trades of the beginning's interval count wherever they stand in the log; those of an earlier
+    interval are in no candle, as no price is known there.
+
+    Args:
+        length_s: the length of an interval.
+        newest: the newest candles so far, oldest first.
+        first_s: where candles begin; by default with the oldest of `newest`.
+        early: what traded in intervals before that, newest 64 of them.
+        remembered: how many candles are kept; None keeps all, so that nothing is ever late.
     """
 
     REMEMBERED = 64
 
-    def __init__(self, length_s: int, newest: Iterable[Candle] = ()) -> None:
+    def __init__(
+        self,
+        length_s: int,
+        newest: Iterable[Candle] = (),
+        *,
+        first_s: int | None = None,
+        early: Iterable[Candle] = (),
+        remembered: int | None = REMEMBERED,
+    ) -> None:
         self.length_s = length_s
         self._candles = {candle.start_s: candle for candle in newest}
         self._newest_s = max(self._candles, default=None)
+        self._first_s = min(self._candles, default=None) if first_s is None else first_s
+        self._early = {candle.start_s: candle for candle in early}
+        self._remembered = remembered
         self.late: set[int] = set()
 
     def tick(self, price: float, ts_ns: int, offset: int) -> Iterable[Candle]:
@@ -116,8 +138,10 @@ class CandleFold:
 
     def _tick_elsewhere(self, start_s: int, price: float, ts_ns: int, offset: int) -> Iterator[Candle]:
         """Take a tick of another interval than the newest one."""
-        if self._newest_s is None:
-            self._add(Candle(self.length_s, start_s, price, price, price, price, first_offset=offset))
+        if self._first_s is None or start_s < self._first_s:
+            if not self._may_begin(start_s):
+                return
+            yield from self._begin(start_s, price, offset)
         yield from self._advance(start_s)
         candle = self._candles.get(start_s)
         if candle is None:
@@ -130,10 +154,11 @@ class CandleFold:
             yield from self._carry_on(candle)
 
     def trade(self, trade: Trade) -> Iterator[Candle]:
-        """Take a trade; one before the first tick belongs to no candle."""
-        if self._newest_s is None:
-            return
+        """Take a trade; one of an interval before the first tick's is kept, should a tick come there yet."""
         start_s = self._start_of(trade.ts_ns)
+        if self._first_s is None or start_s < self._first_s:
+            self._keep_early(start_s, trade)
+            return
         yield from self._advance(start_s)
         candle = self._candles.get(start_s)
         if candle is None:
@@ -152,8 +177,41 @@ class CandleFold:
     def _add(self, candle: Candle) -> None:
         self._candles[candle.start_s] = candle
         self._newest_s = candle.start_s
-        if len(self._candles) > self.REMEMBERED:
+        if self._remembered is not None and len(self._candles) > self._remembered:
             del self._candles[next(iter(self._candles))]
+
+    def _may_begin(self, start_s: int) -> bool:
+        """Return whether candles may begin at a start before all: all of them must still be remembered."""
+        return self._newest_s is None or self._newest_s - start_s < self.REMEMBERED * self.length_s
+
+    def _begin(self, start_s: int, price: float, offset: int) -> Iterator[Candle]:
+        """Let candles begin at a start before all, up to those that are there, or as far as there were trades."""
+        later, self._candles = self._candles, {}
+        end_s = max(self._early, default=start_s) if self._first_s is None else self._first_s - self.length_s
+        self._first_s = self._newest_s = start_s
+        self._add(Candle(self.length_s, start_s, price, price, price, price, first_offset=offset, last_offset=offset))
+        self._absorb(start_s)
+        for next_s in sorted(self._early):
+            if start_s < next_s <= end_s:
+                yield from self._advance(next_s)
+                self._absorb(next_s)
+        if later:
+            yield from self._advance(end_s)
+            self._candles[end_s].final = True
+            self._candles |= later
+            self._newest_s = max(later)
+        yield self._candles[end_s if later else self._newest_s]
+
+    def _absorb(self, start_s: int) -> None:
+        """Add to a candle what traded in its interval before it was one."""
+        early = self._early.pop(start_s, None)
+        if early is not None:
+            _take_volumes(self._candles[start_s], early)
+
+    def _keep_early(self, start_s: int, trade: Trade) -> None:
+        _take_trade(self._early.setdefault(start_s, Candle(self.length_s, start_s, 0.0, 0.0, 0.0, 0.0)), trade)
+        if len(self._early) > self.REMEMBERED:
+            del self._early[min(self._early)]
 
     def _advance(self, start_s: int) -> Iterator[Candle]:
         """Close the newest interval and make every empty one up to the new one."""
@@ -210,6 +268,14 @@ def _take_trade(candle: Candle, trade: Trade) -> None:
         candle.sell_volume = _EXACT.add(candle.sell_volume, size)
     candle.trades += 1
     _take_offset(candle, trade.offset)
+
+
+def _take_volumes(candle: Candle, early: Candle) -> None:
+    """Add the trades of an interval to its candle, that has no tick yet."""
+    for name in ("usd_volume", "btc_volume", "buy_volume", "sell_volume"):
+        setattr(candle, name, _EXACT.add(getattr(candle, name), getattr(early, name)))
+    candle.trades += early.trades
+    candle.first_offset, candle.last_offset = early.first_offset, early.last_offset
 
 
 def _take_offset(candle: Candle, offset: int) -> None:

@@ -13,7 +13,7 @@ WITH ticks AS (
     SELECT (array_agg(price ORDER BY ts_ns, src_offset))[1] AS open, max(price) AS high, min(price) AS low,
            (array_agg(price ORDER BY ts_ns DESC, src_offset DESC))[1] AS close, min(ts_ns) AS open_ts_ns,
            max(ts_ns) AS close_ts_ns, count(*) AS samples, min(src_offset) AS first, max(src_offset) AS last
-    FROM btc_usd_price WHERE ts >= %(start)s AND ts < %(end)s AND price > 0
+    FROM btc_usd_price WHERE ts >= %(start)s AND ts < %(end)s AND price > 0 AND anomaly IS NULL
 ), sums AS (
     SELECT coalesce(sum(btc_volume), 0) AS btc, coalesce(sum(usd_volume), 0) AS usd,
            coalesce(sum(positionsize) FILTER (WHERE qdb_side = 1), 0) AS buy,

@@ -1,6 +1,7 @@
 """What the tables must hold after a log: the same fold, merged in memory the way the writer's statements merge.
 
-For `twilight audit` and tests: run it over the whole log from its beginning and compare.
+For `twilight audit` and tests: run it over the whole log from its beginning and compare. Every candle is remembered, so
+that what the writer counts anew from its tables is right here at once.
 """
 
 from collections.abc import Callable, Iterable
@@ -8,9 +9,11 @@ from collections.abc import Callable, Iterable
 from twilight.archiver.postgres import tables
 from twilight.archiver.postgres.batch import Batch, Key
 from twilight.archiver.postgres.fold import Fold, with_margins
+from twilight.archiver.postgres.memory import Memory
 from twilight.archiver.postgres.merging import state_rows
 from twilight.archiver.postgres.tables import Row, StateTable
 from twilight.archiver.record import Entry
+from twilight.domain.candles import LENGTHS_S, CandleFold
 
 States = dict[StateTable, dict[Key, Row]]
 _STATUS_AT = tables.ORDER_CURRENT.columns.index("order_status")
@@ -22,7 +25,7 @@ class Expected:
     """The tables of states, key by key. Feed it a whole log in order, in batches of any size."""
 
     def __init__(self) -> None:
-        self._fold = Fold()
+        self._fold = Fold(Memory(candles=[CandleFold(length_s, remembered=None) for length_s in LENGTHS_S]))
         self._states: States = {}
 
     def take(self, entries: Iterable[Entry]) -> Batch:

@@ -14,14 +14,12 @@ from twilight.archiver.postgres.folding import books, moves, pools
 from twilight.archiver.postgres.memory import TERMINAL, Memory, OpenOrder
 from twilight.archiver.postgres.projections import rows_of
 from twilight.archiver.postgres.tables import Row, Table, Value
-from twilight.archiver.record import Entry
+from twilight.archiver.record import INTEGER_OVERFLOW, UNPLACEABLE, Entry
 from twilight.archiver.times import timestamp
 from twilight.wire import events as e
 from twilight.wire.commands import RpcCommand
 from twilight.wire.types import I64_MAX
 
-UNPLACEABLE = "UNPLACEABLE"
-INTEGER_OVERFLOW = "INTEGER_OVERFLOW"
 WALLET = "Twilight-Address"
 _CREATES = frozenset({"CreateTraderOrder", "CreateTraderOrderSlTp", "CreateLendOrder"})
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")

@@ -4,10 +4,10 @@ import psycopg
 
 from twilight.archiver.postgres.connection import blames_a_record
 from twilight.archiver.postgres.writer import Writer
-from twilight.archiver.record import Entry
+from twilight.archiver.record import UNSTORABLE, Entry
+from twilight.ops.errors import Unavailable
 
 REFUSALS_MAX = 3
-UNSTORABLE = "UNSTORABLE"
 
 
 def write_isolating(writer: Writer, entries: list[Entry], newest_event_ns: int | None) -> int:
@@ -16,6 +16,7 @@ def write_isolating(writer: Writer, entries: list[Entry], newest_event_ns: int |
     Raises:
         psycopg.Error: the server's state is to blame, not a record.
         Moved: the tables are not where the writer left them.
+        Unavailable: a record cannot be stored even as a dead letter; nothing after it can be.
     """
     for _ in range(REFUSALS_MAX):
         try:
@@ -27,9 +28,10 @@ def write_isolating(writer: Writer, entries: list[Entry], newest_event_ns: int |
             writer.reload()
     if len(entries) > 1:
         middle = len(entries) // 2
-        before = write_isolating(writer, entries[:middle], None)
+        before = write_isolating(writer, entries[:middle], entries[middle - 1].newest_event_ns)
         return before + write_isolating(writer, entries[middle:], newest_event_ns)
     if entries[0].dead is not None:
-        raise refusal
+        at = f"{entries[0].source.stream}/{entries[0].source.offset}"
+        raise Unavailable(f"the record at {at} cannot be stored even as a dead letter: {refusal}") from refusal
     entries[0].bury(UNSTORABLE, f"{type(refusal).__name__}: {refusal}")
     return write_isolating(writer, entries, newest_event_ns)

@@ -13,7 +13,8 @@ from twilight.archiver.postgres.memory import (
     PoolTotals,
     Trigger,
 )
-from twilight.archiver.reading import DUPLICATE_WINDOW, Duplicates, content_digest
+from twilight.archiver.reading import DUPLICATE_WINDOW, TIMELESS_SORTED_SET, Duplicates, content_digest
+from twilight.archiver.record import REFUSED_AFTER_READING
 from twilight.domain.candles import LENGTHS_S, Candle, CandleFold
 
 _TIMED_KINDS = (
@@ -25,7 +26,7 @@ _TIMED_KINDS = (
 
 def load_memory(connection: Connection, stream: str, partition: int = 0) -> Memory:
     """Return what the tables say that the events so far have left."""
-    memory = Memory(candles=[CandleFold(length_s, _newest_candles(connection, length_s)) for length_s in LENGTHS_S])
+    memory = Memory(candles=[_candles(connection, length_s) for length_s in LENGTHS_S])
     _load_orders(connection, memory)
     for uuid, family, price, side in connection.execute(
         "SELECT order_uuid::text, family, price, position_type FROM trigger_current WHERE price IS NOT NULL"
@@ -56,6 +57,47 @@ def _load_orders(connection: Connection, memory: Memory) -> None:
 
 def _float(value: Decimal | None) -> float:
     return float("nan") if value is None else float(value)
+
+
+def _candles(connection: Connection, length_s: int) -> CandleFold:
+    newest = _newest_candles(connection, length_s)
+    row = connection.execute(
+        "SELECT extract(epoch FROM min(start_time))::bigint FROM candle WHERE length_s = %s", (length_s,)
+    ).fetchone()
+    first_s = None if row is None else row[0]
+    is_whole = len(newest) < CandleFold.REMEMBERED
+    return CandleFold(
+        length_s, newest, first_s=first_s, early=_early_trades(connection, length_s, first_s) if is_whole else ()
+    )
+
+
+_EARLY = """
+SELECT (floor(ts_ns / (%(length)s * 1000000000::numeric)) * %(length)s)::bigint AS start_s, sum(btc_volume),
+       sum(usd_volume), coalesce(sum(positionsize) FILTER (WHERE qdb_side = 1), 0),
+       coalesce(sum(positionsize) FILTER (WHERE qdb_side = 0), 0), count(*), min(src_offset), max(src_offset)
+FROM trade WHERE %(first)s::bigint IS NULL OR ts < to_timestamp(%(first)s::bigint)
+GROUP BY 1 ORDER BY 1 DESC LIMIT %(limit)s
+"""
+
+
+def _early_trades(connection: Connection, length_s: int, first_s: int | None) -> list[Candle]:
+    """Return what traded before the first candle, by intervals that have no price."""
+    values = {"length": length_s, "first": first_s, "limit": CandleFold.REMEMBERED}
+    return [
+        Candle(
+            length_s,
+            start_s,
+            *(0.0, 0.0, 0.0, 0.0),
+            btc_volume=btc,
+            usd_volume=usd,
+            buy_volume=buy,
+            sell_volume=sell,
+            trades=trades,
+            first_offset=first,
+            last_offset=last,
+        )
+        for start_s, btc, usd, buy, sell, trades, first, last in connection.execute(_EARLY, values)
+    ]
 
 
 def _newest_candles(connection: Connection, length_s: int) -> list[Candle]:
@@ -101,16 +143,26 @@ def learn_trades(connection: Connection, trades: KnownTrades, uuids: set[str]) -
 
 
 def load_duplicates(connection: Connection, stream: str, partition: int, next_offset: int) -> Duplicates:
-    """Return the contents of the last records, to know them when they come again (decisions S3)."""
+    """Return the contents of the last records, to know them when they come again (decisions S3).
+
+    Exactly those that a reader met: a record that was read and then had no place in the tables is among them.
+    """
     duplicates = Duplicates()
     recent = connection.execute(
         'SELECT key_raw, payload_sha256, "offset" FROM event_log l'
         ' WHERE stream = %s AND partition = %s AND "offset" >= %s AND event_type = ANY(%s)'
-        "   AND NOT (event_type = 'SortedSetDBUpdate' AND event_ts IS NULL)"
+        "   AND NOT (event_type = 'SortedSetDBUpdate' AND starts_with(encode(payload_raw, 'escape'), %s))"
         "   AND NOT EXISTS (SELECT FROM dead_letter d WHERE d.stream = l.stream AND d.partition = l.partition"
-        '                   AND d."offset" = l."offset")'
+        '                   AND d."offset" = l."offset" AND d.resolved_at IS NULL AND d.reason <> ALL(%s))'
         ' ORDER BY "offset"',
-        (stream, partition, next_offset - DUPLICATE_WINDOW, _TIMED_KINDS),
+        (
+            stream,
+            partition,
+            next_offset - DUPLICATE_WINDOW,
+            _TIMED_KINDS,
+            TIMELESS_SORTED_SET.decode(),
+            list(REFUSED_AFTER_READING),
+        ),
     )
     for key_raw, sha256, offset in recent:
         duplicates.first_offset(content_digest(key_raw, sha256), offset)

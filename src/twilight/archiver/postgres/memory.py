@@ -5,11 +5,13 @@ had happened.
 """
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from twilight.domain.candles import LENGTHS_S, CandleFold
 
-TRADES_REMEMBERED = 200_000
+ORDERS_REMEMBERED = 200_000
+"""Orders whose trades are remembered; more than a batch has records, so that one being stored is never forgotten."""
 FAMILIES = CLOSE_LIMIT, STOP_LOSS, TAKE_PROFIT = ("CLOSE_LIMIT", "STOP_LOSS", "TAKE_PROFIT")
 TERMINAL = frozenset({"SETTLED", "CANCELLED", "LIQUIDATE"})
 
@@ -54,7 +56,8 @@ class PoolTotals:
 class KnownTrades:
     """Which trades exist already, so that a fill or a close repeated by a later record is no second trade.
 
-    Orders that it has not met must be asked for in the tables first (`unknown`, `learn`).
+    Orders that it has not met must be asked for in the tables first (`unknown`, `learn`). Nothing is forgotten but by
+    `forget_oldest`, between batches: an order whose trades are on their way into the tables is among the newest.
     """
 
     def __init__(self) -> None:
@@ -65,10 +68,13 @@ class KnownTrades:
         return uuids - self._kinds.keys()
 
     def learn(self, uuid: str, kinds: frozenset[str]) -> None:
-        """Remember what the tables hold of an order; the oldest are forgotten beyond a limit."""
+        """Remember what the tables hold of an order."""
         self._kinds[uuid] = kinds
-        if len(self._kinds) > TRADES_REMEMBERED:
-            del self._kinds[next(iter(self._kinds))]
+
+    def forget_oldest(self, limit: int) -> None:
+        """Keep the orders that were met last, so many: the tables can be asked for the others again."""
+        for uuid in list(islice(self._kinds, max(0, len(self._kinds) - limit))):
+            del self._kinds[uuid]
 
     def add(self, uuid: str, kind: str) -> bool:
         """Return whether this is the order's first trade of the kind, and remember it."""

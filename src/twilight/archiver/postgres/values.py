@@ -6,6 +6,7 @@ from twilight.archiver.postgres.tables import Value
 from twilight.archiver.record import Entry
 
 NULL_NUMBER = "NULL_NUMBER"
+TIME_AHEAD = "TIME_AHEAD"
 _json = msgspec.json.Encoder()
 
 

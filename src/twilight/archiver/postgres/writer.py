@@ -13,6 +13,7 @@ from twilight.archiver.postgres.batch import Batch
 from twilight.archiver.postgres.connection import Connection
 from twilight.archiver.postgres.fold import Fold
 from twilight.archiver.postgres.loading import learn_trades, load_duplicates, load_memory
+from twilight.archiver.postgres.memory import ORDERS_REMEMBERED
 from twilight.archiver.postgres.merging import Work, make_stages, work_of
 from twilight.archiver.postgres.raw import found_copies, raw_copy
 from twilight.archiver.reading import Duplicates, Reader
@@ -149,7 +150,8 @@ class Writer:
             if len(new) == len(entries):
                 raise
             self.reload()
-            return self.store(self.prepare(new, newest_event_ns, prepared.step))
+            step = prepared.step._replace(records=len(new), gaps=0)
+            return self.store(self.prepare(new, newest_event_ns, step))
 
     def prepare(self, entries: list[Entry], newest_event_ns: int | None = None, step: Step | None = None) -> Prepared:
         """Fold and encode the batch that follows the one prepared last.
@@ -197,8 +199,9 @@ class Writer:
     def _gather(self, entries: Sequence[Entry]) -> Batch:
         if self._stream != CORE:
             return Batch()
-        unknown = self._fold.unknown_orders(entries)
-        learn_trades(self._asking, self._fold.memory.trades, unknown)
+        trades = self._fold.memory.trades
+        trades.forget_oldest(ORDERS_REMEMBERED)
+        learn_trades(self._asking, trades, self._fold.unknown_orders(entries))
         return self._fold.take(entries)
 
     def _write_position(self, step: Step) -> None:

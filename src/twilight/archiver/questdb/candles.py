@@ -1,5 +1,6 @@
 """Candles from QuestDB: OHLC sampled from prices, volumes from trades (storage specification 7.5, decisions S11)."""
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,7 +10,18 @@ from twilight.archiver.questdb.schema import Tables
 _NO_TICK = (None, None, None, None, 0)
 _NO_TRADE = (0, 0.0, 0.0, 0.0, 0.0)
 
-RESOLUTIONS = ("1m", "5m", "15m", "30m", "1h", "4h", "8h", "12h", "1d")
+RESOLUTIONS = {
+    "1m": 60,
+    "5m": 300,
+    "15m": 900,
+    "30m": 1_800,
+    "1h": 3_600,
+    "4h": 14_400,
+    "8h": 28_800,
+    "12h": 43_200,
+    "1d": 86_400,
+}
+"""The lengths of candles that can be asked for, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,8 @@ def sampled(
 ) -> list[SampledCandle]:
     """Return the candles of a time range, ascending, aligned to the UTC calendar.
 
+    They begin with the interval of the oldest tick: before it no price is known (docs/decisions/archiver-times.md).
+
     Raises:
         ValueError: the resolution is none of `RESOLUTIONS`.
     """
@@ -52,10 +66,17 @@ def sampled(
     )
     ohlc = {start: row for start, *row in prices}
     volumes = {start: row for start, *row in trades}
+    first_s = _beginning_s(client, tables) // RESOLUTIONS[resolution] * RESOLUTIONS[resolution]
     return [
         SampledCandle(datetime.fromisoformat(start), *ohlc.get(start, _NO_TICK), *volumes.get(start, _NO_TRADE))
         for start in sorted(ohlc.keys() | volumes.keys())
+        if datetime.fromisoformat(start).timestamp() >= first_s
     ]
+
+
+def _beginning_s(client: QuestDBClient, tables: Tables) -> float:
+    ((oldest,),) = client.rows(f"SELECT min(timestamp) FROM '{tables.prices}'")  # noqa: S608 - our own name
+    return math.inf if oldest is None else datetime.fromisoformat(oldest).timestamp()
 
 
 def _text(moment: datetime) -> str:

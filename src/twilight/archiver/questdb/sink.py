@@ -3,13 +3,11 @@
 import threading
 from collections.abc import Sequence
 
-from confluent_kafka import KafkaException
 from prometheus_client import Counter, Gauge
-from questdb import QuestDBError
 
 from twilight.archiver.questdb.client import QuestDBClient
 from twilight.archiver.questdb.line import LineWriter
-from twilight.archiver.questdb.rows import Fresh, is_wanted, rows_of
+from twilight.archiver.questdb.rows import Fresh, Trades, is_wanted, rows_of
 from twilight.archiver.questdb.schema import Tables, ensure_tables, newest_seq, resume_suspended
 from twilight.archiver.questdb.writing import RowWriter
 from twilight.archiver.reading import DUPLICATE_WINDOW, Duplicates, Reader
@@ -17,11 +15,12 @@ from twilight.archiver.record import CORE
 from twilight.archiver.settings import ArchiverSettings
 from twilight.bus import LogReader, Record
 from twilight.ops import logs
-from twilight.ops.errors import TwilightError, Unavailable
+from twilight.ops.errors import Unavailable
 from twilight.ops.health import Check
 
 REWIND = 10_000
 TRADES_LOADED = 200_000
+ORDERS_ASKED = 100  # in one question: it travels in an address
 POLL_S = 0.2
 BATCH_RECORDS = 10_000
 RETRY_S_MIN, RETRY_S_MAX = 0.2, 10.0
@@ -52,10 +51,11 @@ class QuestDBSink:
         while not stop.is_set():
             try:
                 self._follow(stop)
-            except (TwilightError, QuestDBError, KafkaException) as error:
+            except Exception as error:  # noqa: BLE001 - nothing here may end the process: PostgreSQL's sinks go on
                 _RETRIES.inc()
-                self._check.fail(str(error))
-                _log.warning("waiting", reason=str(error), wait_s=wait_s)
+                reason = f"{type(error).__name__}: {error}"
+                self._check.fail(reason)
+                _log.warning("waiting", reason=reason, wait_s=wait_s)
                 stop.wait(wait_s)
                 wait_s = min(wait_s * 2, RETRY_S_MAX)
             else:
@@ -74,8 +74,8 @@ class QuestDBSink:
             warm_from = max(first, start - DUPLICATE_WINDOW)
             log.seek(warm_from)
             reader = Reader(CORE, Duplicates())
-            fresh = Fresh(self._trades_before(start))
-            self._check.ok()
+            newest = self._newest_trades()
+            fresh = Fresh(newest, is_complete=len(newest) == self._count_trades())
             while not stop.is_set():
                 records = log.read(BATCH_RECORDS, POLL_S)
                 self._write(log, reader, fresh, records, start)
@@ -92,20 +92,32 @@ class QuestDBSink:
             return 0
         return min(committed, max(0, newest + 1 - REWIND))
 
-    def _trades_before(self, start: int) -> dict[tuple[str, str], int]:
-        """Return the trades that are there: the newest, and the fills of orders that are still open."""
-        trades = self._tables.trades
-        newest = f"SELECT order_id, kind, seq FROM '{trades}' LIMIT -{TRADES_LOADED}"  # noqa: S608 - our own name
-        still_open = (
-            f"SELECT order_id, 'OPEN', first FROM (SELECT order_id, min(seq) AS first, max(seq) AS last,"  # noqa: S608
-            f" count() AS trades FROM '{trades}' GROUP BY order_id) WHERE trades = 1 OR last >= {start}"
-        )
-        found = [*self._client.stream(still_open), *self._client.stream(newest)]
-        return {(order_id, kind): int(seq) for order_id, kind, seq in found}
+    def _count_trades(self) -> int:
+        return int(self._client.rows(f"SELECT count() FROM '{self._tables.trades}'")[0][0])  # noqa: S608 - our own name
+
+    def _newest_trades(self) -> Trades:
+        """Return the newest trades that are there; of older ones the table is asked when they matter."""
+        newest = f"SELECT order_id, kind, seq FROM '{self._tables.trades}' LIMIT -{TRADES_LOADED}"  # noqa: S608 - ours
+        return {(order_id, kind): int(seq) for order_id, kind, seq in self._client.stream(newest)}
+
+    def _ask(self, unknown: set[tuple[str, str]]) -> Trades:
+        """Return the first trade of each order and kind that the table holds of these orders."""
+        found: Trades = {}
+        orders = sorted({order_id for order_id, _ in unknown})
+        for start in range(0, len(orders), ORDERS_ASKED):
+            names = ", ".join(f"'{order_id}'" for order_id in orders[start : start + ORDERS_ASKED])
+            found |= {
+                (order_id, kind): int(seq)
+                for order_id, kind, seq in self._client.rows(
+                    f"SELECT order_id, kind, min(seq) FROM '{self._tables.trades}'"  # noqa: S608 - uuids of typed rows
+                    f" WHERE order_id IN ({names}) GROUP BY order_id, kind"
+                )
+            }
+        return {trade: seq for trade, seq in found.items() if trade in unknown}
 
     def _write(self, log: LogReader, reader: Reader, fresh: Fresh, records: Sequence[Record], start: int) -> None:
         entries = reader.entries(record for record in records if is_wanted(record))
-        prices, trades = rows_of((entry for entry in entries if entry.source.offset >= start), fresh)
+        prices, trades = rows_of((entry for entry in entries if entry.source.offset >= start), fresh, self._ask)
         self._writer.write(prices, trades)
         if self._line_writer is not None:
             self._line_writer.write(trades)

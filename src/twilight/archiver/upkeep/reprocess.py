@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from twilight.archiver.postgres.connection import connect
 from twilight.archiver.postgres.fold import Fold
-from twilight.archiver.postgres.isolating import UNSTORABLE
 from twilight.archiver.reading import Duplicates, Reader
-from twilight.archiver.record import CORE
+from twilight.archiver.record import CORE, UNSTORABLE
 from twilight.archiver.upkeep.rebuild import Progress, rebuild
 from twilight.bus import Record
 
@@ -35,6 +34,7 @@ def reprocess(url: str, progress: Progress = lambda _offset, _end: None) -> Repr
     """Try every unresolved dead letter; rebuild the derived tables if any can be read now.
 
     Raises:
+        Incomplete: the raw log does not hold everything that was ingested, so nothing can be made anew.
         Unavailable: PostgreSQL does not answer, or a rebuild is at work.
     """
     with connect(url, "reprocess") as connection:

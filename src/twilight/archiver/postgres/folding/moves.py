@@ -17,11 +17,13 @@ __all__ = ["TRADING", "candle_row", "tick", "trade"]
 
 
 def tick(memory: Memory, batch: Batch, entry: Entry, _rows: Sequence[tuple[Table, Row]]) -> None:
-    """Take a price; one that is missing or not positive is stored and left out of candles."""
+    """Take a price; one that is missing, not positive or of a time to come is stored and left out of candles."""
     price: float = entry.event.price  # type: ignore[union-attr, assignment]
     if not price > 0 or entry.event_ts_ns is None:
         return
     memory.newest_price = price
+    if not entry.has_own_time:
+        return
     ts_ns, offset = entry.event_ts_ns, entry.source.offset
     for fold in memory.candles:
         for candle in fold.tick(price, ts_ns, offset):

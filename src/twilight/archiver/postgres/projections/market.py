@@ -4,7 +4,7 @@ from msgspec.structs import astuple
 
 from twilight.archiver.postgres import tables
 from twilight.archiver.postgres.projections.shape import Projection, Rows
-from twilight.archiver.postgres.values import anomaly_of
+from twilight.archiver.postgres.values import TIME_AHEAD, anomaly_of
 from twilight.archiver.record import Entry
 from twilight.archiver.times import nanoseconds, timestamp
 from twilight.wire import events as e
@@ -13,7 +13,8 @@ from twilight.wire.commands import UpdateFeesCommand
 
 def _price(entry: Entry, event: e.CurrentPriceUpdateEvent) -> Rows:
     ns = nanoseconds(event.time)
-    return ((tables.PRICE, (*entry.source, event.price, timestamp(ns), ns, anomaly_of(entry, (event.price,)))),)
+    anomaly = anomaly_of(entry, (event.price,)) if entry.has_own_time else TIME_AHEAD
+    return ((tables.PRICE, (*entry.source, event.price, timestamp(ns), ns, anomaly)),)
 
 
 def _funding_rate(entry: Entry, event: e.FundingRateUpdateEvent) -> Rows:

@@ -1,0 +1,126 @@
+"""PostgreSQL, QuestDB and a fold of the log hold the same candles (decisions S11)."""
+
+import random
+from datetime import UTC, datetime
+
+import pytest
+from archiving import BROKER_MS, Archive, price, record
+from generated_orders import order_event
+
+from conftest import MakeArchive
+from twilight.archiver.postgres import tables
+from twilight.archiver.postgres.copying import copy_rows
+from twilight.archiver.postgres.expected import Expected
+from twilight.archiver.reading import Duplicates, Reader
+from twilight.archiver.record import CORE
+from twilight.bus import Record
+
+pytestmark = pytest.mark.servers
+
+
+def filled(offset: int, order: str, time: str) -> Record:
+    return record(offset, order_event(order * 8, "FILLED", "LONG", time=time))
+
+
+def demand_equal(archive: Archive, log: list[Record]) -> None:
+    """Compare trades and candles with the fold of the whole log, as `twilight audit` does."""
+    expected = Expected()
+    expected.take(Reader(CORE, Duplicates()).entries(log))
+    for table in (tables.CANDLE, tables.TRADE):
+        archive.connection.execute(f"CREATE TEMP TABLE expected AS SELECT * FROM {table.name} WITH NO DATA".encode())  # noqa: S608
+        copy_rows(archive.connection, "expected", table.columns, expected.rows(table))
+        ours, theirs = (set(archive.rows(f"SELECT e::text FROM {name} e")) for name in (table.name, "expected"))  # noqa: S608
+        archive.connection.execute("DROP TABLE expected")
+        assert ours == theirs
+
+
+LATE_TICKS = [
+    price(0, 100.0, "2026-04-10T08:01:00+00:00"),
+    price(1, 99.0, "2026-04-10T08:00:59+00:00"),
+    price(2, 98.0, "2026-04-10T10:02:00+00:00"),
+    price(3, 97.0, "2026-04-10T08:00:30+00:00"),
+    price(4, 96.0, "2026-04-09T08:00:30+00:00"),
+    price(5, 95.0, "2026-04-10T10:04:00+00:00"),
+]
+TRADES_FIRST = [
+    filled(0, "a", "2026-04-10T07:58:01+00:00"),
+    filled(1, "b", "2026-04-10T08:00:01+00:00"),
+    filled(2, "c", "2026-04-10T08:02:01+00:00"),
+    price(3, 50_000.0, "2026-04-10T08:00:30+00:00"),
+    price(4, 50_001.0, "2026-04-10T08:02:30+00:00"),
+    filled(5, "d", "2026-04-10T07:59:59+00:00"),
+    filled(6, "e", "2026-04-10T08:00:59+00:00"),
+]
+
+
+@pytest.mark.parametrize("log", [LATE_TICKS, TRADES_FIRST], ids=["late ticks", "trades before the first tick"])
+def test_the_tables_hold_the_candles_of_the_fold_whole_and_restarted_after_each_record(
+    archives: MakeArchive, log: list[Record]
+) -> None:
+    whole, restarted = archives(), archives()
+    whole.feed(log)
+    for one in log:
+        restarted.feed([one])
+        restarted.restart()
+
+    demand_equal(whole, log)
+    demand_equal(restarted, log)
+
+
+def test_trades_before_the_first_tick_are_counted_from_its_minute_on(archive: Archive) -> None:
+    archive.feed(TRADES_FIRST)
+
+    minutes = archive.rows("SELECT start_time, trades, carried FROM candle WHERE length_s = 60 ORDER BY 1")
+    assert minutes == [
+        (datetime(2026, 4, 10, 8, 0, tzinfo=UTC), 2, False),
+        (datetime(2026, 4, 10, 8, 1, tzinfo=UTC), 0, True),
+        (datetime(2026, 4, 10, 8, 2, tzinfo=UTC), 1, False),
+    ]
+    assert archive.one("SELECT count(*) FROM trade") == 5
+
+
+def test_an_event_of_a_time_to_come_is_kept_and_spoils_no_candle(archives: MakeArchive) -> None:
+    log = [
+        price(0, 100.0, "2026-12-31T23:58:00+00:00"),
+        price(1, 999.0, "2031-01-01T00:00:00+00:00"),
+        filled(2, "a", "2031-01-01T00:00:01+00:00"),
+        price(3, 101.0, "2026-12-31T23:59:00+00:00"),
+        price(4, 102.0, "2027-01-01T00:00:30+00:00"),
+    ]
+    clean, archive = archives(), archives()
+    clean.feed([log[0], *log[3:]])
+    archive.feed(log)
+
+    prices = "SELECT start_time, open, high, low, close, final FROM candle ORDER BY length_s, start_time"
+    assert archive.rows(prices) == clean.rows(prices)
+    assert archive.rows("SELECT ts, anomaly FROM btc_usd_price WHERE src_offset = 1") == [
+        (datetime(2031, 1, 1, tzinfo=UTC), "TIME_AHEAD")
+    ]
+    assert archive.rows("SELECT ts_ns FROM trade") == [(BROKER_MS * 1_000_000,)]
+    demand_equal(archive, log)
+
+
+def test_shuffled_within_a_second_and_cut_into_any_batches_the_candles_and_trades_are_the_same(
+    archives: MakeArchive, reference_log: list[Record]
+) -> None:
+    dice = random.Random(5)
+    part = [r for r in reference_log if b"CurrentPriceUpdate" in (r.value or b"")][:400]
+    shuffled = []
+    for start in range(0, len(part), 4):
+        group = part[start : start + 4]  # four ticks a second
+        dice.shuffle(group)
+        shuffled += group
+    ordered, other = archives(), archives()
+    ordered.feed(part)
+    at = 0
+    while at < len(shuffled):
+        size = dice.randrange(1, 60)
+        batch = shuffled[at : at + size]
+        other.feed([r._replace(offset=part[at + n].offset) for n, r in enumerate(batch)])
+        at += size
+        if dice.random() < 0.3:
+            other.restart()
+
+    columns = "length_s, start_time, open, high, low, close, open_ts_ns, close_ts_ns, price_samples, carried, final"
+    query = f"SELECT {columns} FROM candle ORDER BY 1, 2"  # noqa: S608 - our own columns
+    assert other.rows(query) == ordered.rows(query)

@@ -171,6 +171,55 @@ def at_ns(second: int) -> int:
     return (1_767_261_900 + second) * 1_000_000_000
 
 
+@pytest.mark.parametrize("time", ["1969-12-31T23:59:59+00:00", "1700-01-01T00:00:00+00:00"])
+def test_a_tick_of_a_time_that_questdb_cannot_hold_is_left_out_and_the_others_are_written(
+    quest: Quest, time: str
+) -> None:
+    ticks = [
+        price(0, 1.0, "2026-04-10T08:00:00+00:00"),
+        price(1, 2.0, time),
+        price(2, 3.0, "2026-04-10T08:00:02+00:00"),
+    ]
+    quest.produce(ticks)
+
+    quest.run_until(lambda: quest.holds(2, 0) and quest.check.is_ok)
+
+    refused = {"table": quest.tables.prices}
+    assert REGISTRY.get_sample_value("archiver_questdb_refused_rows_total", refused) == 1
+
+
+def test_whatever_fails_in_questdb_s_sink_is_told_and_tried_again(
+    quest: Quest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quest.produce([price(0, 1.0, "2026-04-10T08:00:00+00:00")])
+    told: list[str] = []
+    write = RowWriter.write
+
+    def fail_twice(self: RowWriter, prices: Any, trades: Any) -> None:
+        told.append(quest.check.text())
+        if len(told) < 3:
+            raise ZeroDivisionError("no one foresaw this")
+        write(self, prices, trades)
+
+    monkeypatch.setattr(RowWriter, "write", fail_twice)
+    quest.run_until(lambda: quest.holds(1, 0) and quest.check.is_ok)
+
+    assert told[1:3] == ["error: ZeroDivisionError: no one foresaw this"] * 2
+
+
+def test_a_comparison_that_begins_inside_an_hour_finds_no_row_too_many(quest: Quest, archive: Archive) -> None:
+    ticks = [price(n, 100.0 + n, f"2026-04-10T08:00:0{n}.200000000+00:00") for n in range(3)]
+    quest.produce(ticks)
+    quest.run_until(lambda: quest.holds(3, 0))
+    archive.feed(ticks)
+
+    report = confirm(
+        archive.connection, quest.client, quest.tables, datetime(2026, 4, 10, 8, 0, 1, 500_000, tzinfo=UTC)
+    )
+    assert report.is_equal
+    assert report.hours == 1
+
+
 TRADE = OrderTrade("u", "a", "OPEN", "LONG", 42508.71, 4250871.0, 1767261900123456789, 7, 42508.71)
 
 

@@ -7,12 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-import psycopg
-
 from twilight.archiver.postgres.connection import connect
 from twilight.archiver.postgres.migrate import migrate
 from twilight.archiver.questdb.client import QuestDBClient
-from twilight.archiver.questdb.confirming import Report, confirm
+from twilight.archiver.questdb.confirming import FAILURES, Report, confirm
 from twilight.archiver.questdb.schema import Tables, newest_seq
 from twilight.archiver.questdb.sink import QuestDBSink
 from twilight.archiver.record import CORE
@@ -22,7 +20,7 @@ from twilight.archiver.upkeep.stored import next_offset
 from twilight.bus import LogReader, TopicSpec, ensure
 from twilight.bus.topics import cleanup_policy, topic_ids
 from twilight.ops import logs
-from twilight.ops.errors import SettingsError, TwilightError, Unavailable
+from twilight.ops.errors import SettingsError, Unavailable
 from twilight.ops.health import Health, serve_ops
 from twilight.ops.lifecycle import Stop
 from twilight.ops.settings import host_port
@@ -141,8 +139,9 @@ def _confirm_for_ever(settings: ArchiverSettings) -> Callable[[threading.Event],
         while not ended.wait(settings.confirm_every_s):
             try:
                 confirm_once(settings, datetime.now(UTC) - CONFIRMED_SPAN)
-            except (TwilightError, psycopg.Error) as error:
-                _log.warning("could not confirm", reason=str(error))
+            except Exception as error:  # noqa: BLE001 - nothing here may end the process: the sinks go on
+                FAILURES.inc()
+                _log.warning("could not confirm", reason=f"{type(error).__name__}: {error}")
 
     return body
 

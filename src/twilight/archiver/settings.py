@@ -1,8 +1,8 @@
 """Everything that an archiver is told by its environment (storage specification 3, 7, 9)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from twilight.ops.settings import Settings
 
@@ -22,9 +22,9 @@ class ArchiverSettings(Settings):
     allow_compacted: bool = False
 
     questdb_url: str = ""
-    """PostgreSQL wire, for tables and checks; empty switches the sink off."""
+    """PostgreSQL wire, for those who read: the API and the audit. The archiver itself needs `questdb_http_url`."""
     questdb_http_url: str = ""
-    """HTTP line protocol with acknowledgements, for writing."""
+    """HTTP, for tables, acknowledged writes and checks; empty switches the sink off."""
     questdb_influx_url: str = ""
     """`host:port` of line protocol over TCP, for installations that want the seed's own lines too."""
     questdb_kafka_group: str = "Archiver_QuestDB"
@@ -34,6 +34,17 @@ class ArchiverSettings(Settings):
 
     confirm_every_s: Annotated[float, Field(ge=0)] = 3_600.0
     """How often QuestDB is compared with PostgreSQL by the hour; 0 switches it off."""
+
+    @model_validator(mode="after")
+    def _writes_where_it_is_told(self) -> Self:
+        """Refuse the seed's own settings alone: tables, positions and acknowledgements need the HTTP port."""
+        if (self.questdb_url or self.questdb_influx_url) and not self.questdb_http_url:
+            told = "QUESTDB_INFLUX_URL" if self.questdb_influx_url else "QUESTDB_URL"
+            raise ValueError(
+                f"{told} is set and QUESTDB_HTTP_URL is not, so nothing would be written to QuestDB: set"
+                f" QUESTDB_HTTP_URL to its HTTP port, as http://127.0.0.1:9000, or unset {told} to go without QuestDB"
+            )
+        return self
 
     @property
     def streams(self) -> dict[str, str]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from prometheus_client import Counter, Gauge
+
 from twilight.archiver.postgres.connection import Connection
 from twilight.archiver.questdb.client import QuestDBClient
 from twilight.archiver.questdb.rows import PriceRow
@@ -18,6 +20,11 @@ from twilight.archiver.trades import OrderTrade
 from twilight.ops import logs
 
 TOLERANCE = 1e-9
+SHOWN_HOURS = 24
+FAILURES = Counter("archiver_confirm_failures", "Comparisons that could not be made")
+_RUNS = Counter("archiver_confirm_runs", "Comparisons of QuestDB with PostgreSQL")
+_REPAIRED = Counter("archiver_confirm_repaired_rows", "Rows that a comparison wrote again", ["table"])
+_EXTRA = Gauge("archiver_confirm_hours_with_extra", "Hours in which QuestDB has rows that PostgreSQL has not")
 _HOUR = timedelta(hours=1)
 _log = logs.get(__name__)
 
@@ -42,13 +49,16 @@ class Report:
 
 _PRICES = """
 SELECT date_trunc('hour', ts), count(*), sum(price)::float8 FROM btc_usd_price
-WHERE ts >= %s AND price > 0 AND src_offset < %s GROUP BY 1
+WHERE ts >= %s AND price > 0 AND anomaly IS NULL AND src_offset < %s GROUP BY 1
 """
 _TRADES = """
 SELECT date_trunc('hour', ts), count(*), sum(positionsize)::float8 FROM trade
 WHERE ts >= %s AND src_offset < %s GROUP BY 1
 """
-_PRICE_ROWS = "SELECT ts_ns, price::float8, src_offset FROM btc_usd_price WHERE ts >= %s AND ts < %s AND price > 0"
+_PRICE_ROWS = """
+SELECT ts_ns, price::float8, src_offset FROM btc_usd_price
+WHERE ts >= %s AND ts < %s AND price > 0 AND anomaly IS NULL
+"""
 _TRADE_ROWS = """
 SELECT order_uuid::text, account_id, trade_kind, side, price::float8, positionsize::float8, ts_ns, src_offset,
        price::float8
@@ -60,11 +70,12 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 def confirm(
     connection: Connection, client: QuestDBClient, tables: Tables, since: datetime = _BEGINNING, until_seq: int = 2**62
 ) -> Report:
-    """Compare every hour from `since` on, below a sequence that both have passed, and write again what is missing.
+    """Compare every hour from that of `since` on, below a sequence that both have passed; write what is missing again.
 
     Raises:
         Unavailable: a database does not answer.
     """
+    since = since.replace(minute=0, second=0, microsecond=0)
     writer = RowWriter(client, tables)
     kept_prices = _hours(connection.execute(_PRICES, (since, until_seq)))
     kept_trades = _hours(connection.execute(_TRADES, (since, until_seq)))
@@ -87,7 +98,24 @@ def confirm(
     ]
     writer.close()
     extra = sorted(_with_extra(kept_prices, found_prices) | _with_extra(kept_trades, found_trades))
-    return Report(len(kept_prices.keys() | kept_trades.keys()), repaired[0], repaired[1], tuple(extra))
+    report = Report(len(kept_prices.keys() | kept_trades.keys()), repaired[0], repaired[1], tuple(extra))
+    _tell(report)
+    return report
+
+
+def _tell(report: Report) -> None:
+    _RUNS.inc()
+    _REPAIRED.labels("prices").inc(report.prices_repaired)
+    _REPAIRED.labels("trades").inc(report.trades_repaired)
+    _EXTRA.set(len(report.hours_with_extra))
+    tell = _log.info if report.is_equal else _log.warning
+    tell(
+        "compared with PostgreSQL",
+        hours=report.hours,
+        prices_repaired=report.prices_repaired,
+        trades_repaired=report.trades_repaired,
+        hours_with_extra=[hour.isoformat() for hour in report.hours_with_extra[:SHOWN_HOURS]],
+    )
 
 
 def _hours(rows: Iterable[tuple[Any, ...]]) -> Hours:

@@ -1,6 +1,7 @@
 """Writing rows by the official client: each table's rows are one acknowledged transaction.
 
-A refused batch is halved until the bad row is found; that row is logged, counted and left out (decisions S10).
+A refused batch is halved until the bad row is found; that row is logged, counted and left out (decisions S10). So is
+a row that the client will not send, as of a time before 1970.
 """
 
 from collections.abc import Callable, Sequence
@@ -80,6 +81,9 @@ class RowWriter:
             with self._connected().transaction(table) as transaction:
                 for row in rows:
                     add(transaction, row)
+        except (ValueError, OverflowError) as error:
+            self.close()
+            return f"{type(error).__name__}: {error}"
         except QuestDBError as error:
             self.close()
             if error.code == QuestDBErrorCode.ServerFlushError and '"code":"invalid"' in str(error):

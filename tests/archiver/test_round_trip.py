@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from archiving import Archive, record
+from archiving import BROKER_MS, Archive, record
 from generated import EVENTS
 from hypothesis import HealthCheck, given, settings
 
@@ -23,7 +23,7 @@ def rebuilt(archive: Archive, value: bytes) -> tuple[bytes, bytes]:
     offset = archive.writer.position or 0
     archive.feed([record(offset, value)])
     assert archive.dead() == []
-    came = decode_event(value, 1_775_808_000_000)
+    came = decode_event(value, BROKER_MS)
     back = restore_event(archive.connection, kind_of(came), CORE, 0, offset)
     return canonical(encode_event(came)), canonical(encode_event(back))
 

@@ -2,56 +2,121 @@ import json
 from collections.abc import Iterable
 
 import pytest
-from tests.audit.story import QUEUE, A, events, log_records, queue_records
+from tests.audit.story import QUEUE, A, log_records, queue_records
 
-from twilight.audit.answers import Answers, _terminal
+from twilight.archiver.reading import Duplicates, Reader
+from twilight.archiver.record import CORE
+from twilight.audit.answering import are_right
+from twilight.audit.answers import Answers
 from twilight.audit.finding import Finding
 from twilight.bus import Record
 from twilight.wire.commands import RpcCommand, decode_command
-from twilight.wire.keys import decode_key
+
+TOPIC_ID = "topic-of-today"
 
 
-def checked(log: Iterable[Record], queue: list[Record]) -> Finding:
-    answers = Answers()
-    records = list(log)
-    for record, event in zip(records, events(records), strict=True):
-        answers.take(event, decode_key(record.key))
-    return answers.check(QUEUE, queue)
+def checked(log: Iterable[Record], queue: list[Record], chunk: int = 1_000) -> list[Finding]:
+    """Return the findings after log and queue went side by side through the audit's own reading, chunk by chunk."""
+    answers, waiting = Answers({QUEUE: TOPIC_ID}), list(queue)
+    of_queue, reader = answers.queues[QUEUE], Reader(CORE, Duplicates())
+    entries = reader.entries(log)
+    for start in range(0, len(entries), chunk):
+        for entry in entries[start : start + chunk]:
+            assert entry.event is not None
+            answers.take(entry.event, entry.key, entry.source.offset)
+        caused = [record for record in waiting if record.offset <= of_queue.reached]
+        waiting = waiting[len(caused) :]
+        of_queue.judge(caused)
+    of_queue.judge(waiting)
+    of_queue.pass_over(len(queue))
+    of_queue.close(0)
+    return answers.findings()
+
+
+def faults(log: Iterable[Record], queue: list[Record]) -> list[str]:
+    return [fault for finding in checked(log, queue) for fault in finding.faults]
 
 
 def answers_to(record: Record, request_id: bytes) -> bool:
     return b'"TxHash"' in (record.value or b"")[:12] and request_id in (record.value or b"")
 
 
-def test_every_command_of_a_day_has_exactly_one_terminal_answer() -> None:
-    found = checked(log_records(), queue_records())
+def retold(record: Record, at: int, **metadata: str) -> Record:
+    """Return the record at another place of the log, with other metadata in its key."""
+    key = json.loads(record.key or b"")
+    key["metadata"] |= metadata
+    return record._replace(offset=at, key=json.dumps(key).encode())
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 7, 1_000])
+def test_every_command_of_a_day_has_its_answers_however_the_log_is_cut(chunk: int) -> None:
+    (found,) = checked(log_records(), queue_records(), chunk)
 
     assert found.holds
-    assert found.figures == {"commands": 5, "answered": 5, "terminal": 5, "repeated": 0, "waiting": 0}
+    assert found.figures == {"commands": 5, "answered": 5, "repeated": 0, "waiting": 0}
 
 
 def test_a_command_whose_answer_is_missing_is_named() -> None:
     log = [record for record in log_records() if not answers_to(record, b"REQID2")]
 
-    found = checked(log, queue_records())
-
-    assert found.faults == ["offset 1: CreateTraderOrder has no answer"]
+    assert faults(log, queue_records()) == ["offset 1: CreateTraderOrder has no answer"]
 
 
-def test_a_command_that_was_answered_twice_is_named() -> None:
+def test_a_command_that_was_answered_twice_to_the_byte_is_named() -> None:
     log = log_records()
-    twice = [*log, *(record for record in log if answers_to(record, b"REQID4"))]
+    twice = [*log, *(record._replace(offset=len(log)) for record in log if answers_to(record, b"REQID4"))]
 
-    found = checked(twice, queue_records())
+    assert faults(twice, queue_records()) == ["offset 3: ExecuteTraderOrder has the answers SETTLED, SETTLED"]
 
-    assert found.faults == ["offset 3: 2 terminal answers: SETTLED, SETTLED"]
+
+def test_an_answer_long_after_its_command_was_answered_is_named() -> None:
+    log = log_records()
+    again = next(record for record in log if answers_to(record, b"REQID1"))
+    (found,) = checked([*log, again._replace(offset=len(log))], queue_records(), chunk=4)
+
+    assert found.faults == ["offset 0: answered again at offset 34 of the log: FILLED"]
+
+
+def test_an_answer_to_an_offset_that_the_queue_has_not_is_named() -> None:
+    log = log_records()
+    invented = retold(next(record for record in log if answers_to(record, b"REQID4")), len(log), offset="77")
+
+    assert faults([*log, invented], queue_records()) == [
+        "offset 77: no command stands there, but the log answers SETTLED"
+    ]
+
+
+def test_an_answer_on_a_queue_that_nobody_has_configured_is_named() -> None:
+    log = log_records()
+    invented = retold(next(record for record in log if answers_to(record, b"REQID4")), len(log), queue="OTHER")
+
+    assert faults([*log, invented], queue_records()) == [
+        "the event at offset 34 names queue OTHER, which is not configured"
+    ]
+
+
+def test_an_answer_that_names_a_topic_of_before_after_those_of_today_is_named() -> None:
+    log = log_records()
+    invented = retold(next(record for record in log if answers_to(record, b"REQID4")), len(log), topic_id="before")
+
+    assert faults([*log, invented], queue_records()) == [
+        f"the event at offset 34 names topic before, the queue's is {TOPIC_ID}"
+    ]
+
+
+def test_an_answer_that_carries_the_id_of_another_request_is_named() -> None:
+    log = log_records()
+    at = next(at for at, record in enumerate(log) if answers_to(record, b"REQID4"))
+    log[at] = log[at]._replace(value=(log[at].value or b"").replace(b"REQID4", b"REQID2"))
+
+    assert faults(log, queue_records()) == [f"offset 3: the answer at offset {at} is for request 'REQID2'"]
 
 
 def test_a_repeated_request_is_answered_by_the_first_answer() -> None:
     queue = queue_records()
     repeated = [*queue, queue[0]._replace(offset=len(queue))]
 
-    found = checked(log_records(), repeated)
+    (found,) = checked(log_records(), repeated)
 
     assert found.holds
     assert found.figures["repeated"] == 1
@@ -61,34 +126,50 @@ def test_a_command_that_nobody_consumed_is_told_as_waiting() -> None:
     queue = queue_records()
     late = queue[0]._replace(offset=len(queue), value=(queue[0].value or b"").replace(b"REQID1", b"REQID9"))
 
-    found = checked(log_records(), [*queue, late])
-
-    assert found.faults == ["offset 5: not yet consumed"]
+    assert faults(log_records(), [*queue, late]) == ["offset 5: not yet consumed"]
 
 
-def sltp(kind: str, body: dict[str, object]) -> RpcCommand:
-    request = {"account_id": "A", "uuid": A, "order_type": "SLTP", "order_status": "FILLED"}
+def sltp(kind: str, body: dict[str, object], order_type: str) -> RpcCommand:
+    request = {"account_id": "A", "uuid": A, "order_type": order_type, "order_status": "FILLED"}
     if kind == "ExecuteTraderOrderSlTp":
         request |= {"settle_margin": 0.0, "execution_price": 0.0}
     return decode_command(json.dumps({kind: [request, body, {"metadata": {}}, "00", "REQID1"]}).encode())
 
 
+EXECUTE, CANCEL = "ExecuteTraderOrderSlTp", "CancelTraderOrderSlTp"
+BOTH, STOP_LOSS = {"sl": 1.0, "tp": 2.0}, {"sl": 1.0, "tp": None}
+BOTH_GONE, STOP_LOSS_GONE = {"sl": True, "tp": True}, {"sl": True, "tp": False}
+
+
 @pytest.mark.parametrize(
-    ("kind", "legs", "statuses", "holds"),
+    ("kind", "legs", "statuses", "right"),
     [
-        ("ExecuteTraderOrderSlTp", {"sl": 1.0, "tp": 2.0}, ["StopLossAdded", "TakeProfitAdded"], True),
-        ("ExecuteTraderOrderSlTp", {"sl": 1.0, "tp": None}, ["StopLossUpdated"], True),
-        ("ExecuteTraderOrderSlTp", {"sl": 1.0, "tp": 2.0}, ["CancelledLimitClose", "SETTLED"], True),
-        ("ExecuteTraderOrderSlTp", {"sl": 1.0, "tp": 2.0}, ["SETTLED", "SETTLED"], False),
-        ("ExecuteTraderOrderSlTp", {"sl": 1.0, "tp": None}, ["StopLossAdded", "StopLossAdded"], False),
-        ("CancelTraderOrderSlTp", {"sl": True, "tp": True}, ["CancelledStopLoss", "OrderNotFound"], True),
-        ("CancelTraderOrderSlTp", {"sl": True, "tp": False}, ["OrderNotFound"], True),
-        ("CancelTraderOrderSlTp", {"sl": True, "tp": False}, ["CancelledStopLoss", "CancelledStopLoss"], False),
+        (EXECUTE, BOTH, ["StopLossAdded", "TakeProfitAdded"], True),
+        (EXECUTE, BOTH, ["StopLossUpdated", "TakeProfitAdded"], True),
+        (EXECUTE, BOTH, ["CancelledLimitClose", "SETTLED"], True),
+        (EXECUTE, BOTH, ["OrderNotFound"], True),
+        (EXECUTE, BOTH, ["StopLossAdded"], False),
+        (EXECUTE, BOTH, ["StopLossAdded", "StopLossAdded"], False),
+        (EXECUTE, BOTH, ["OrderNotFound", "StopLossAdded"], False),
+        (EXECUTE, BOTH, ["SETTLED", "SETTLED"], False),
+        (EXECUTE, BOTH, ["SETTLED", "StopLossAdded"], False),
+        (EXECUTE, STOP_LOSS, ["StopLossUpdated"], True),
+        (EXECUTE, STOP_LOSS, ["TakeProfitUpdated"], False),
+        (EXECUTE, STOP_LOSS, ["StopLossAdded", "StopLossAdded"], False),
+        (CANCEL, BOTH_GONE, ["CancelledStopLoss", "OrderNotFound"], True),
+        (CANCEL, BOTH_GONE, ["OrderNotFound"], True),
+        (CANCEL, BOTH_GONE, ["CancelledStopLoss"], False),
+        (CANCEL, STOP_LOSS_GONE, ["OrderNotFound"], True),
+        (CANCEL, STOP_LOSS_GONE, ["CancelledTakeProfit"], False),
+        (CANCEL, STOP_LOSS_GONE, ["CancelledStopLoss", "CancelledStopLoss"], False),
     ],
 )
-def test_a_request_about_legs_answers_once_for_each(
-    kind: str, legs: dict[str, object], statuses: list[str], *, holds: bool
+def test_a_request_about_legs_is_answered_leg_by_leg(
+    kind: str, legs: dict[str, object], statuses: list[str], *, right: bool
 ) -> None:
-    expected, found = _terminal(sltp(kind, legs), statuses)
+    assert are_right(sltp(kind, legs, "SLTP"), statuses) is right
 
-    assert (expected == found) is holds
+
+def test_a_record_that_is_no_command_is_refused_once() -> None:
+    assert are_right(None, ["SerializationError"])
+    assert not are_right(None, ["SerializationError", "SerializationError"])

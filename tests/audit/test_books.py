@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import msgspec
 from tests.audit.story import events, log_records
 
@@ -45,9 +43,3 @@ def paid_one_sat_more(event: Event) -> Event:
         return event
     order = msgspec.structs.replace(event.order, available_margin=event.order.available_margin + 1)
     return msgspec.structs.replace(event, order=order)
-
-
-def test_a_finding_shows_its_first_faults_and_counts_the_rest() -> None:
-    found = replace(Finding("x", holds=False), faults=["a", "b"])
-
-    assert found.line().splitlines()[1:] == ["      a", "      b"]

@@ -1,136 +1,165 @@
-"""Every command of every order queue has its answer, exactly one of them terminal (engine specification 8, I-22).
+"""Every command of every order queue has its answers, and every answer its command (engine specification 8, I-22).
 
-A command is found again in its answers by queue and offset, which the core writes into each key (decisions C5). A
-repeated request id has its answer in the log already (C7).
+A command is found again in its answers by queue, topic id and offset, which the core writes into each key (decisions
+C5). A repeated request id has its answer in the log already (C7). Log and queue are read side by side, and what is
+answered as it must be is forgotten: only what is still open is kept.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 
-from twilight.audit.finding import Finding, finding
+from twilight.audit.answering import DROPPED, are_right
+from twilight.audit.finding import Faults, Finding, finding
 from twilight.bus import Record
 from twilight.wire import events as e
 from twilight.wire.commands import RpcCommand, decode_command
 from twilight.wire.errors import Quarantine
 from twilight.wire.keys import EventKey
 
-# What an answer of another step says beside the terminal one: triggers that went with a position, legs that were set.
-_BESIDE = frozenset(
-    {
-        "CancelledLimitClose",
-        "CancelledStopLoss",
-        "CancelledTakeProfit",
-        "StopLossAdded",
-        "StopLossUpdated",
-        "TakeProfitAdded",
-        "TakeProfitUpdated",
-    },
-)
-_PER_LEG = frozenset({"ExecuteTraderOrderSlTp", "CancelTraderOrderSlTp"})
-_AFTER_A_FILL = frozenset({"SETTLED", "RejectedFromChain", "RejectedByRiskEngine"})
-"""An open one of whose legs holds at the price of its own fill is closed at once, unless that is refused (R8)."""
-
-_ENDS = frozenset({"SETTLED", "CANCELLED"})
-
-Position = tuple[str, int]
+REQUEST_IDS_REMEMBERED = 200_000
+"""Twice the window of the core: between an answer and the look at a repeated command lies a chunk of the log."""
 
 
 class Answers:
-    """The answers of the log, by the position of their command."""
+    """The answers of the log, queue by queue.
 
-    def __init__(self) -> None:
-        self._statuses: dict[Position, list[str]] = {}
-        self._requests: set[str] = set()
-        self._reached: dict[str, int] = {}
-
-    def take(self, event: e.Event, key: EventKey | str) -> None:
-        """Note one event; every event that a command caused tells how far its queue was consumed."""
-        command = self.reach(key)
-        if command is not None and isinstance(event, e.TxHashEvent):
-            self._statuses.setdefault(command, []).append(event.order_status)
-            self._requests.add(event.request_id)
-
-    def reach(self, key: EventKey | str) -> Position | None:
-        """Note how far the queue was consumed and return the position of the command that caused the event."""
-        if not isinstance(key, EventKey) or not key.metadata or "queue" not in key.metadata:
-            return None
-        queue, offset = key.metadata["queue"], int(key.metadata["offset"])
-        self._reached[queue] = max(offset, self._reached.get(queue, -1))
-        return queue, offset
-
-    def reached(self, queue: str) -> int:
-        """Return the offset of the newest command that was decided, -1 before the first."""
-        return self._reached.get(queue, -1)
-
-    def check(self, queue: str, commands: Iterable[Record]) -> Finding:
-        """Return whether every command that was consumed is answered as it must be."""
-        counts: Counter[str] = Counter()
-        faults: list[str] = []
-        reached = self.reached(queue)
-        for record in commands:
-            if record.offset > reached and not self._is_repeated(record):
-                counts["waiting"] += 1
-                faults.append(f"offset {record.offset}: not yet consumed")
-                continue
-            fault = self._fault(queue, record, counts)
-            if fault:
-                faults.append(f"offset {record.offset}: {fault}")
-        figures: dict[str, int | float | str] = {
-            "commands": counts.total() - counts["terminal"],
-            "answered": counts["answered"],
-            "terminal": counts["terminal"],
-            "repeated": counts["repeated"],
-            "waiting": counts["waiting"],
-        }
-        return finding(f"answers of {queue}", figures, faults)
-
-    def _is_repeated(self, record: Record) -> bool:
-        command = _command(record)
-        return command is not None and _request_id(command) in self._requests
-
-    def _fault(self, queue: str, record: Record, counts: Counter[str]) -> str | None:
-        statuses = self._statuses.get((queue, record.offset))
-        command = _command(record)
-        if statuses is None:
-            if command is not None and _request_id(command) in self._requests:
-                counts["repeated"] += 1
-                return None
-            counts["unanswered"] += 1
-            return f"{'no command' if command is None else command.kind} has no answer"
-        counts["answered"] += 1
-        expected, terminal = _terminal(command, statuses)
-        counts["terminal"] += terminal
-        return None if terminal == expected else f"{terminal} terminal answers: {', '.join(statuses)}"
-
-
-def _terminal(command: RpcCommand | None, statuses: list[str]) -> tuple[int, int]:
-    """Return how many terminal answers there must be, and how many there are.
-
-    A cancel says only what it did. A request about stop loss and take profit answers for each leg that it names,
-    unless it was refused whole or closed the position.
+    Args:
+        topic_ids: Kafka's id of each queue's topic; events that name another were caused by a former topic of it.
     """
-    plain = [status for status in statuses if status not in _BESIDE]
-    if command is None:
-        return 1, len(plain)
-    if command.kind == "CancelTraderOrder":
-        return 1, len(statuses)
-    if command.kind not in _PER_LEG:
-        return (2 if _fired_at_once(command, plain) else 1), len(plain)
-    if len(statuses) == 1 or any(status in _ENDS for status in plain):
-        return 1, len(plain) or len(statuses)
-    return max(1, _legs(command)), len(statuses)
+
+    def __init__(self, topic_ids: dict[str, str]) -> None:
+        self._request_ids: dict[str, None] = {}
+        self.queues = {name: QueueAnswers(name, topic_id, self._request_ids) for name, topic_id in topic_ids.items()}
+        self._strangers = Faults()
+        self._strange = 0
+
+    def take(self, event: e.Event, key: EventKey | str, offset: int) -> None:
+        """Note one event at its offset, also one that repeats another byte for byte."""
+        if not isinstance(key, EventKey) or not key.metadata or "queue" not in key.metadata:
+            return
+        name = key.metadata["queue"]
+        queue = self.queues.get(name)
+        if queue is None:
+            self._strange += 1
+            self._strangers.add(f"the event at offset {offset} names queue {name}, which is not configured")
+            return
+        queue.take(event, key.metadata, offset)
+        request_id = key.metadata.get("request_id")
+        if request_id and isinstance(event, e.TxHashEvent):
+            self._request_ids[request_id] = None
+            if len(self._request_ids) > REQUEST_IDS_REMEMBERED:
+                del self._request_ids[next(iter(self._request_ids))]
+
+    def findings(self) -> list[Finding]:
+        """Return one finding for each queue, and one for events of queues that nobody knows if there are any."""
+        found = [queue.finding() for queue in self.queues.values()]
+        if self._strange:
+            found.append(finding("answers elsewhere", {"events": self._strange}, self._strangers))
+        return found
 
 
-def _fired_at_once(command: RpcCommand, plain: list[str]) -> bool:
-    if command.kind != "CreateTraderOrderSlTp" or len(plain) == 1:
-        return False
-    return plain[0] == "FILLED" and plain[1] in _AFTER_A_FILL
+class QueueAnswers:
+    """The answers to the commands of one queue."""
 
+    def __init__(self, name: str, topic_id: str, request_ids: dict[str, None]) -> None:
+        self._name = name
+        self._topic_id = topic_id
+        self._request_ids = request_ids
+        self._statuses: dict[int, list[str]] = {}
+        self._open: dict[int, RpcCommand | None] = {}
+        self._newest = -1
+        self._counts: Counter[str] = Counter()
+        self._faults = Faults()
+        self.reached = -1
+        """The offset of the newest command that caused an event."""
+        self.judged = 0
+        """The commands below this offset were held against their answers."""
 
-def _legs(command: RpcCommand) -> int:
-    sltp = getattr(command.value, "sltp", None)
-    legs = (getattr(sltp, "sl", None), getattr(sltp, "tp", None))
-    return sum(leg is not None and leg is not False for leg in legs)
+    def take(self, event: e.Event, metadata: dict[str, str], offset: int) -> None:
+        """Note one event that a command of this queue caused."""
+        if metadata.get("topic_id", self._topic_id) != self._topic_id:
+            self._take_former(metadata["topic_id"], offset)
+            return
+        command = int(metadata["offset"])
+        self.reached, self._newest = max(command, self.reached), command
+        if not isinstance(event, e.TxHashEvent):
+            return
+        request_id = metadata.get("request_id", "")
+        if event.request_id != request_id and event.order_status not in DROPPED:
+            self._faults.add(f"offset {command}: the answer at offset {offset} is for request {event.request_id!r}")
+        if command < self.judged and command not in self._open and command not in self._statuses:
+            self._faults.add(f"offset {command}: answered again at offset {offset} of the log: {event.order_status}")
+            return
+        self._statuses.setdefault(command, []).append(event.order_status)
+
+    def _take_former(self, topic_id: str, offset: int) -> None:
+        """Commands of a topic that was made anew are gone; nothing of it may follow an event of the new one."""
+        self._counts["former"] += 1
+        if self.reached >= 0:
+            self._faults.add(f"the event at offset {offset} names topic {topic_id}, the queue's is {self._topic_id}")
+
+    def judge(self, commands: Iterable[Record]) -> None:
+        """Hold commands, given in their order without a gap between calls, against the answers so far.
+
+        The command that caused the newest event is left for later: its answers may go on after it.
+        """
+        for record in commands:
+            self._counts["commands"] += 1
+            self._open[record.offset] = _command(record)
+            self.pass_over(record.offset + 1)
+        for offset in [offset for offset in self._open if offset != self._newest]:
+            self._settle(offset, self._open[offset])
+
+    def pass_over(self, end: int) -> None:
+        """Note that no other command than those given stands below an offset."""
+        self.judged = max(self.judged, end)
+
+    def _settle(self, offset: int, command: RpcCommand | None) -> None:
+        """Forget a command whose answers are what they must be."""
+        statuses = self._statuses.get(offset)
+        if statuses is None:
+            if not self._is_repeated(command):
+                return
+            self._counts["repeated"] += 1
+        elif are_right(command, statuses):
+            self._counts["answered"] += 1
+            del self._statuses[offset]
+        else:
+            return
+        del self._open[offset]
+
+    def _is_repeated(self, command: RpcCommand | None) -> bool:
+        request_id = None if command is None else getattr(command.value, "request_id", None)
+        return bool(request_id) and request_id in self._request_ids
+
+    def close(self, first: int) -> None:
+        """Fault what is left: commands without their answers, and answers without a command from the first one kept."""
+        self._newest = -1
+        self.judge(())
+        for offset, command in sorted(self._open.items(), key=lambda item: item[0]):
+            statuses = self._statuses.pop(offset, [])
+            kind = "no command" if command is None else command.kind
+            if statuses:
+                self._faults.add(f"offset {offset}: {kind} has the answers {', '.join(statuses)}")
+            elif offset > self.reached:
+                self._counts["waiting"] += 1
+                self._faults.add(f"offset {offset}: not yet consumed")
+            else:
+                self._faults.add(f"offset {offset}: {kind} has no answer")
+        for offset, statuses in sorted(self._statuses.items()):
+            if offset < first:
+                self._counts["deleted"] += 1
+            else:
+                self._faults.add(f"offset {offset}: no command stands there, but the log answers {', '.join(statuses)}")
+
+    def finding(self) -> Finding:
+        """Return whether every command that was consumed is answered as it must be."""
+        names = ("commands", "answered", "repeated", "waiting", "former", "deleted")
+        optional = ("former", "deleted")
+        figures: dict[str, int | float | str] = {
+            name: self._counts[name] for name in names if name not in optional or self._counts[name]
+        }
+        return finding(f"answers of {self._name}", figures, self._faults)
 
 
 def _command(record: Record) -> RpcCommand | None:
@@ -138,8 +167,3 @@ def _command(record: Record) -> RpcCommand | None:
         return decode_command(record.value)
     except Quarantine:
         return None
-
-
-def _request_id(command: RpcCommand) -> str | None:
-    found: str | None = getattr(command.value, "request_id", None)
-    return found

@@ -1,6 +1,10 @@
 """What the audit says: one line for each thing that was proven or refuted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+Figures = dict[str, int | float | str]
+FAULTS_SHOWN_MAX = 10
 
 
 @dataclass(slots=True)
@@ -9,7 +13,7 @@ class Finding:
 
     name: str
     holds: bool
-    figures: dict[str, int | float | str] = field(default_factory=dict)
+    figures: Figures = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     def line(self) -> str:
@@ -23,12 +27,26 @@ class Finding:
         return {"name": self.name, "holds": self.holds, "figures": self.figures, "faults": self.faults}
 
 
-FAULTS_SHOWN_MAX = 10
+class Faults:
+    """What is wrong with one thing: the first faults in words, all of them counted."""
+
+    def __init__(self, faults: Sequence[str] = ()) -> None:
+        self.shown: list[str] = []
+        self.count = 0
+        self.extend(faults, len(faults))
+
+    def add(self, fault: str) -> None:
+        """Add one."""
+        self.extend([fault], 1)
+
+    def extend(self, faults: Sequence[str], count: int) -> None:
+        """Add `count` faults, of which some are told in words."""
+        self.count += count
+        self.shown.extend(faults[: FAULTS_SHOWN_MAX - len(self.shown)])
 
 
-def finding(name: str, figures: dict[str, int | float | str], faults: list[str]) -> Finding:
-    """Return a finding that holds when there are no faults; the first ten faults are kept."""
-    shown = faults[:FAULTS_SHOWN_MAX]
-    if len(faults) > len(shown):
-        shown.append(f"and {len(faults) - len(shown)} more")
-    return Finding(name, not faults, figures, shown)
+def finding(name: str, figures: Figures, faults: Faults | Sequence[str]) -> Finding:
+    """Return a finding that holds when there are no faults; the first ten are shown, the rest are counted."""
+    found = faults if isinstance(faults, Faults) else Faults(faults)
+    rest = found.count - len(found.shown)
+    return Finding(name, not found.count, figures, [*found.shown, f"and {rest} more"] if rest else found.shown)

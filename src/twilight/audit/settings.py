@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from twilight.archiver.record import CORE
 from twilight.core.queues import QueueSpec, parse_queues
 from twilight.ops.settings import Settings
 
@@ -12,6 +13,8 @@ class AuditSettings(Settings):
     broker: str = "localhost:9092"
     core_event_log: str = "CoreEventLogTopic"
     rpc_client_request: str = "CLIENT-REQUEST"
+    rpc_client_failed_request: str = "CLIENT-FAILED-REQUEST"
+    relayer_state_queue: str = "RelayerStateQueue"
     order_queues: str = ""
     database_url: str
     questdb_url: str = ""
@@ -27,3 +30,13 @@ class AuditSettings(Settings):
         return parse_queues(self.order_queues) or (
             QueueSpec(self.rpc_client_request, self.broker, self.rpc_client_request),
         )
+
+    @property
+    def streams(self) -> dict[str, str]:
+        """Return stream name to topic: all four are stored raw, the events first (decisions S8)."""
+        return {
+            CORE: self.core_event_log,
+            "requests": self.rpc_client_request,
+            "failed": self.rpc_client_failed_request,
+            "state": self.relayer_state_queue,
+        }

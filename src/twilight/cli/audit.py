@@ -13,9 +13,14 @@ app = typer.Typer(help="Prove that the books are right: log, core, databases, mo
 def audit(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    without_core: Annotated[
+        bool, typer.Option("--without-core", help="Do not ask the core for its state hash.")
+    ] = False,
+    without_questdb: Annotated[bool, typer.Option("--without-questdb", help="Do not look at QuestDB.")] = False,
     data: Annotated[Path, typer.Option(help="The data folder of a running `twilight up`.")] = Path("data"),
 ) -> None:
-    """Read the whole event log and hold everything against it; exit 0 only if all of it is right."""
+    """Read the whole event log and hold everything against it; exit 0 only if all of it is right and was looked at."""
+    from twilight.audit.run import Parts
     from twilight.audit.run import audit as run
     from twilight.audit.settings import AuditSettings
     from twilight.local.addresses import use_addresses
@@ -24,7 +29,7 @@ def audit(
 
     try:
         use_addresses(data)
-        findings = run(load(AuditSettings))
+        findings = run(load(AuditSettings), Parts(core=not without_core, questdb=not without_questdb))
     except TwilightError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

@@ -48,13 +48,13 @@ class Topics:
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction will hold, and the events that are in it.
+    """What one transaction will hold, and what metrics count of it.
 
-    The records stand in parts: plain lists, and those of a charged hour, which are made while they are written.
+    The records stand in parts: plain lists, and those of a charged hour, which are made while they are written. The
+    events themselves are let go: to keep some hundred thousand objects costs more time than to decide them.
     """
 
     parts: list[Sequence[Outgoing]] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
     """What is to be sent to the chain when the batch is in the log."""
     charged: int = 0
@@ -65,6 +65,9 @@ class Batch:
     commands: int = 0
     repeated: int = 0
     """Commands that were answered before (C7), or read before (C5): nothing is said of them again."""
+    _kinds: Counter[str] = field(default_factory=Counter)
+    _refused: Counter[str] = field(default_factory=Counter)
+    _not_judged: list[TxHashData] = field(default_factory=list)
 
     @property
     def records(self) -> list[Outgoing]:
@@ -78,7 +81,8 @@ class Batch:
             self._add_with_intents(step, records, opened)
             return
         self._append(records)
-        self.events += step
+        for event in step:
+            self._note(event)
         for _, _, value in records:
             self.value_bytes += len(value)
         self.last_event = self.count - 1
@@ -105,18 +109,23 @@ class Batch:
 
     def kinds(self) -> Counter[str]:
         """Count the events by kind."""
-        counted = Counter(event.kind for event in self.events)
-        return counted + Counter({TraderOrderFundingUpdate.kind: self.charged})
+        return self._kinds + Counter({TraderOrderFundingUpdate.kind: self.charged})
 
     def refusals(self) -> Counter[str]:
         """Count the requests that were refused, by the gate's code or by status."""
-        answers = (event.data for event in self.events if isinstance(event, TxHash))
-        return Counter(_reason(data) for data in answers if data.status in REFUSALS)
+        return self._refused
 
     def not_judged(self) -> list[TxHashData]:
         """Return the reports of orders on which the engine failed."""
-        reports = (event for event in self.events if isinstance(event, TxHashUpdate))
-        return [event.data for event in reports if event.agg_id.startswith(NOT_JUDGED)]
+        return self._not_judged
+
+    def _note(self, event: Event) -> None:
+        self._kinds[event.kind] += 1
+        if type(event) is TxHash:
+            if event.data.status in REFUSALS:
+                self._refused[_reason(event.data)] += 1
+        elif type(event) is TxHashUpdate and event.agg_id.startswith(NOT_JUDGED):
+            self._not_judged.append(event.data)
 
     def _append(self, records: list[Outgoing]) -> None:
         if self.parts and isinstance(self.parts[-1], list):

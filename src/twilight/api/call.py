@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from twilight.api.database import Database
     from twilight.api.orders.intake import Intake
+    from twilight.api.questdb import QuestCandles
     from twilight.api.settings import ApiSettings
     from twilight.api.stream.hub import Hub
     from twilight.api.stream.session import Session
@@ -22,6 +23,7 @@ class Services:
     database: "Database"
     intake: "Intake"
     hub: "Hub"
+    quest: "QuestCandles | None" = None
 
 
 @dataclass(slots=True)

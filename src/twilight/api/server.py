@@ -24,6 +24,7 @@ from twilight.api.openrpc import add_discovery
 from twilight.api.orders.intake import Intake
 from twilight.api.orders.queue import AckQueue
 from twilight.api.orders.view import LatestOrders
+from twilight.api.questdb import QuestCandles
 from twilight.api.registry import Registry
 from twilight.api.settings import ApiSettings
 from twilight.api.stream.fold import Folded
@@ -103,7 +104,10 @@ class Api:
             settings.rpc_client_request,
             settings.rpc_client_failed_request,
         )
-        self.services = Services(settings, self.database, intake, self.hub)
+        self.quest: QuestCandles | None = None
+        if settings.questdb_http_url:
+            self.quest = QuestCandles(settings.questdb_http_url, settings.questdb_table_prefix)
+        self.services = Services(settings, self.database, intake, self.hub, self.quest)
 
     async def _end_offset(self) -> int:
         if self.tail is None:
@@ -223,6 +227,8 @@ class Api:
             await self.tail.stop()
         await self.submissions.close()
         await self.database.close()
+        if self.quest is not None:
+            await self.quest.close()
 
 
 async def serve(settings: ApiSettings, stop: Stop, *, started: Callable[[list[int]], None] | None = None) -> None:

@@ -13,7 +13,8 @@ class ApiSettings(Settings):
     """One API process.
 
     ``api_addr`` is the one port of everything, the four addresses after it are the old ones. Schema ``auth``
-    is written through ``auth_database_url``; without one, ``database_url`` serves for both.
+    is written through ``auth_database_url``; without one, ``database_url`` serves for both. Candles come from
+    QuestDB where ``questdb_http_url`` names one, and from PostgreSQL while it cannot answer.
     """
 
     api_addr: Addresses = "0.0.0.0:8088"
@@ -25,6 +26,8 @@ class ApiSettings(Settings):
     broker: str = "localhost:9092"
     database_url: str
     auth_database_url: str = ""
+    questdb_http_url: str = ""
+    questdb_table_prefix: str = Field(default="", pattern="^[a-z0-9_]*$")
     stream_core: str = "core"
     core_event_log: str = "CoreEventLogTopic"
     rpc_client_request: str = "CLIENT-REQUEST"

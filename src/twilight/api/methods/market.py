@@ -93,7 +93,8 @@ async def candle_data(call: Call, *, interval: Interval, since: Timestamp, limit
     ``since`` is floored to the interval, but for ``ONE_DAY_CHANGE``, whose windows of 24 hours begin at
     it (decisions A8). As many base rows are read as the asked candles can have, whatever ``since`` is.
     """
-    candles, _ = await candle_rows(call.services.database, interval, since, limit, offset)
+    services = call.services
+    candles, _ = await candle_rows(services.database, interval, since, limit, offset, services.quest)
     return candles
 
 

@@ -17,7 +17,7 @@ def audit(
         bool, typer.Option("--without-core", help="Do not ask the core for its state hash.")
     ] = False,
     without_questdb: Annotated[bool, typer.Option("--without-questdb", help="Do not look at QuestDB.")] = False,
-    data: Annotated[Path, typer.Option(help="The data folder of a running `twilight up`.")] = Path("data"),
+    data: Annotated[Path, typer.Option(envvar="DATA_DIR", help="Folder of the exchange.")] = Path("data"),
 ) -> None:
     """Read the whole event log and hold everything against it; exit 0 only if all of it is right and was looked at."""
     from twilight.audit.run import Parts

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import random
 import signal
+from collections.abc import Collection
 from contextlib import suppress
 
 import uvloop
@@ -86,7 +87,7 @@ class Feeder:
             self.hub.publish(tick_text.encode(published.tick))
             for recorder in self.recorders:
                 recorder.offer(published)
-            _note(priced, published.tick)
+            _note(priced, published.tick, self.keepers.values())
 
 
 async def run(config: FeederConfig, stop: Stop) -> None:
@@ -134,9 +135,12 @@ def _sinks(config: FeederConfig) -> list[Sink]:
     return sinks
 
 
-def _note(check: Check, tick: tick_text.PriceTick) -> None:
-    """Tell readiness: the feeder is ready while its price may be traded on."""
+def _note(check: Check, tick: tick_text.PriceTick, keepers: Collection[VenueKeeper]) -> None:
+    """Tell readiness: the feeder is ready while its price may be traded on; else how many venues there are, and why."""
     if tick.status in tick_text.TRADABLE:
         check.ok()
-    else:
-        check.fail(f"status {tick.status}")
+        return
+    connected = sum(keeper.active is not None for keeper in keepers)
+    error = next((keeper.counters.last_error for keeper in keepers if keeper.counters.last_error), "")
+    why = f", {error}" if error and not connected else ""
+    check.fail(f"status {tick.status}, {connected} of {len(keepers)} venues answer{why}")

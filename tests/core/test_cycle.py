@@ -89,10 +89,26 @@ def test_after_a_stall_in_which_the_feed_died_nothing_trades_and_no_hour_is_lost
     cycle: Cycle, feeder: SignedFeeder
 ) -> None:
     turn(cycle, [tick(feeder, 0)], ["waits"], 0, wall_ns=WALL_NS - NS_PER_HOUR)
-    steps = turn(cycle, [tick(feeder, 250)], [], 2_400, State(funding_hour=HOUR - 1))
+    steps = turn(cycle, [tick(feeder, 250)], [], 2_100, State(funding_hour=HOUR - 1))
     assert names(steps) == ["Tick", "waits"]
     assert {conditions.feed_status for _, conditions in steps} == {FeedStatus.HOLD}
     assert "FundingHour" in names(turn(cycle, [tick(feeder, 2_500)], [], 2_500, State(funding_hour=HOUR - 1)))
+
+
+def test_a_tick_that_waited_too_long_is_left_aside(cycle: Cycle, feeder: SignedFeeder) -> None:
+    assert names(turn(cycle, [tick(feeder, 0), tick(feeder, 29_500)], ["a"], 30_000)) == ["Tick"]
+    assert cycle.late_ticks == 1
+    assert names(turn(cycle, [tick(feeder, 30_500)], [], 40_000)) == ["a"]
+
+
+def test_a_tick_has_the_time_at_which_it_was_accepted_and_no_input_an_earlier_one_than_that_before(
+    cycle: Cycle, feeder: SignedFeeder
+) -> None:
+    backlog = [tick(feeder, 500), tick(feeder, 1_500)]
+    (_, first), (_, second) = turn(cycle, backlog, [], 2_000)
+    assert [first.now_ns, second.now_ns] == [WALL_NS - 1_500 * 10**6, WALL_NS - 500 * 10**6]
+    ((_, third),) = turn(cycle, [tick(feeder, 1_600)], [], 2_200, wall_ns=WALL_NS + 10**7)
+    assert third.now_ns == second.now_ns
 
 
 def test_what_was_signed_travels_with_the_tick(cycle: Cycle, feeder: SignedFeeder) -> None:
@@ -114,6 +130,7 @@ class TestFunding:
         steps = turn(cycle, [tick(feeder, 1)], ["a"], 1, state)
         assert names(steps) == ["Tick", "FundingHour"]
         assert steps[1][0] == FundingHour(HOUR)
+        state.funding_hour = HOUR
         assert names(turn(cycle, [tick(feeder, 2)], [], 2, state)) == ["Tick", "a"]
 
     def test_an_hour_that_the_log_has_charged_is_not_called_after_a_restart(
@@ -131,3 +148,22 @@ class TestFunding:
         assert names(turn(cycle, [tick(feeder, 0)], [], 0, state)) == ["Tick"]
         state.switches.pause_price_feed = False
         assert names(turn(cycle, [tick(feeder, 1)], [], 1, state)) == ["Tick", "FundingHour"]
+
+    def test_an_hour_that_could_not_be_charged_is_called_again(self, cycle: Cycle, feeder: SignedFeeder) -> None:
+        state = State(funding_hour=HOUR - 1)
+        for at_ms in (0, 250):
+            assert names(turn(cycle, [tick(feeder, at_ms)], [], at_ms, state)) == ["Tick", "FundingHour"]
+
+    def test_an_hour_within_which_the_pause_of_funding_ends_is_charged_then(
+        self, cycle: Cycle, feeder: SignedFeeder
+    ) -> None:
+        state = State(funding_hour=HOUR - 1)
+        state.switches.pause_funding = True
+        assert names(turn(cycle, [tick(feeder, 0)], [], 0, state)) == ["Tick"]
+        state.switches.pause_funding = False
+        assert names(turn(cycle, [tick(feeder, 1)], [], 1, state)) == ["Tick", "FundingHour"]
+
+    def test_a_tick_accepted_before_the_hour_does_not_call_it(self, cycle: Cycle, feeder: SignedFeeder) -> None:
+        just_after = HOUR * NS_PER_HOUR + 10**8
+        state = State(funding_hour=HOUR - 1)
+        assert names(turn(cycle, [tick(feeder, 0)], [], 500, state, just_after)) == ["Tick"]

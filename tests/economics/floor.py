@@ -44,7 +44,7 @@ class Floor(Words):
         """Give a line to the exchange; a command waits for as many ticks as the intake says (R5)."""
         if "command" not in line:
             return self._carried_out(line)
-        self._intake.arrive([line])
+        self._intake.arrive([line], self.now_ms)
         return [event for due in self._intake.ready(self.now_ms) for event in self._carried_out(due)]
 
     def tick(self, price: float, status: str = "HEALTHY", *flags: str) -> list[Event]:

@@ -130,7 +130,7 @@ class CoreHost:
         if self.life is None or not self.life.process.alive or self.life.process.is_stopped:
             return
         around = self.life.around
-        outcome = around.feed.offer(0, frame, around.clock.wall_ms(), around.clock.mono_ms())
+        outcome = around.feed.offer(0, frame, around.clock.true_wall_ms(), around.clock.mono_ms())
         if not isinstance(outcome, Refusal):
             self.records.accepted_ns[self.name, outcome.text] = self.time.now_ns
             around.inbox.ticks.append(outcome)

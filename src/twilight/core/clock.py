@@ -31,6 +31,10 @@ class Clock:
         """Return milliseconds since 1970."""
         return self.wall_ns() // 1_000_000
 
+    def true_wall_ms(self) -> int:
+        """Return the machine's own milliseconds since 1970, also when they went back: what the feed's labels meet."""
+        return self._wall_ns() // 1_000_000
+
     def mono_ms(self) -> int:
         """Return milliseconds of a clock that only ages are measured with."""
         return self._mono_ns() // 1_000_000

@@ -17,35 +17,46 @@ from twilight.ops.logs import get
 log = get(__name__)
 
 E8 = 100_000_000
+NS_PER_MS = 1_000_000
 Step = tuple[Tick | FundingHour | Arrival, Conditions]
 
 
 class FundingSchedule:
-    """Calls for each hour once, at the first tradable tick at or after it; an hour without one is missed."""
+    """Calls for each hour at its first tradable tick at or after it; an hour without one is missed.
+
+    What was charged is read off the state alone, so a restart changes nothing, and an hour within which a pause
+    ends is charged then.
+    """
 
     def __init__(self) -> None:
-        self._called: int | None = None
+        self._told: int | None = None
 
     def due(self, now_ns: int, state: State) -> FundingHour | None:
         """Return the hour that is to be charged after the tradable tick of ``now_ns``."""
-        hour = now_ns // NS_PER_HOUR
-        if state.switches.pause_price_feed or hour == self._called:
+        hour, last, switches = now_ns // NS_PER_HOUR, state.funding_hour, state.switches
+        if switches.pause_price_feed or switches.pause_funding or (last is not None and hour <= last):
             return None
-        last, self._called = state.funding_hour, hour
-        if last is not None and hour <= last:
-            return None
-        if last is not None and hour - last > 1:
+        if last is not None and hour - last > 1 and self._told != hour:
+            self._told = hour
             log.warning("funding hours missed", first=last + 1, last=hour - 1)
         return FundingHour(hour)
 
 
 class Cycle:
-    """Holds what waits between one turn of the loop and the next."""
+    """Holds what waits between one turn of the loop and the next.
 
-    def __init__(self, ticks_to_wait: int) -> None:
+    A tick has the time at which it was accepted, however late the loop comes to it. One that waited longer than
+    ``tick_age_ms_max`` is left aside, as price-feed 10 has one refused that arrives so late: nothing is liquidated,
+    filled or charged at a price that the market has left.
+    """
+
+    def __init__(self, ticks_to_wait: int, tick_age_ms_max: int = 2_000) -> None:
         self._intake = Intake[Arrival](ticks_to_wait)
         self._watch = FeedWatch()
         self._funding = FundingSchedule()
+        self._tick_age_ms_max = tick_age_ms_max
+        self._newest_ns = 0
+        self.late_ticks = 0
 
     @property
     def waiting(self) -> int:
@@ -57,9 +68,10 @@ class Cycle:
         return self._watch.status(mono_ms)
 
     def conditions(self, wall_ns: int, mono_ms: int) -> Conditions:
-        """Return the world as an input of this moment meets it."""
+        """Return the world as an input of this moment meets it; the time of inputs never goes back."""
+        self._newest_ns = max(self._newest_ns, wall_ns)
         status = FeedStatus(self._watch.status(mono_ms))
-        return Conditions(wall_ns, status, self._watch.age_ms(mono_ms) or 0)
+        return Conditions(self._newest_ns, status, self._watch.age_ms(mono_ms) or 0)
 
     def turn(
         self,
@@ -71,12 +83,15 @@ class Cycle:
     ) -> Iterator[Step]:
         """Yield the inputs of one turn; the caller applies each before taking the next.
 
-        ``ticks`` were accepted before ``arrivals`` were read, so they do not count for them.
+        The time is that at which ``arrivals`` had been read; ``ticks`` were taken after it, so that the feed is never
+        found silent while its ticks wait.
         """
-        for tick in ticks:
-            self._watch.accepted(tick, ticks[-1].accepted_ms)
+        fresh = [tick for tick in ticks if mono_ms - tick.accepted_ms <= self._tick_age_ms_max]
+        self.late_ticks += len(ticks) - len(fresh)
+        for tick in fresh:
+            self._watch.accepted(tick, fresh[-1].accepted_ms)
             yield from self._tick(tick, state, wall_ns, mono_ms)
-        self._intake.arrive(arrivals)
+        self._intake.arrive(arrivals, mono_ms)
         ready = self._intake.ready(mono_ms)
         if ready:
             conditions = self.conditions(wall_ns, mono_ms)
@@ -84,11 +99,12 @@ class Cycle:
                 yield arrival, conditions
 
     def _tick(self, accepted: AcceptedTick, state: State, wall_ns: int, mono_ms: int) -> Iterator[Step]:
-        conditions = self.conditions(wall_ns, mono_ms)
+        waited_ms = max(0, mono_ms - accepted.accepted_ms)
+        conditions = self.conditions(wall_ns - waited_ms * NS_PER_MS, mono_ms)
         yield domain_tick(accepted), conditions
-        if conditions.feed_status in TRADABLE and (hour := self._funding.due(wall_ns, state)):
+        if conditions.feed_status in TRADABLE and (hour := self._funding.due(conditions.now_ns, state)):
             yield hour, conditions
-        for arrival in self._intake.ticked(mono_ms):
+        for arrival in self._intake.ticked(accepted.accepted_ms):
             yield arrival, conditions
 
 

@@ -59,7 +59,7 @@ class FeedClient:
         while True:
             async with asyncio.timeout(SILENT_LINK_S):
                 frame = await link.recv()
-            outcome = self._feed.offer(feeder, frame, self._clock.wall_ms(), self._clock.mono_ms())
+            outcome = self._feed.offer(feeder, frame, self._clock.true_wall_ms(), self._clock.mono_ms())
             if not isinstance(outcome, Refusal):
                 self.ticks.append(outcome)
 

@@ -16,39 +16,48 @@ class Intake(Generic[T]):
 
     When no tick was accepted for ``silence_ms``, counted from the first look when there was none yet, nothing could
     be handed over any more, so everything is: the gates of the engine then answer that the feed is paused.
+
+    All times are milliseconds of one monotonic clock.
     """
 
     def __init__(self, ticks_to_wait: int = 1, silence_ms: int = 1_000) -> None:
         self._ticks_to_wait = ticks_to_wait
         self._silence_ms = silence_ms
         self._waiting: deque[tuple[int, T]] = deque()
-        self._ticks = 0
+        self._last_ticks_ms: deque[int] = deque(maxlen=ticks_to_wait)
         self._heard_ms: int | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def arrive(self, commands: Iterable[T]) -> None:
-        """Queue the commands behind those that already wait, in their order."""
-        due = self._ticks + self._ticks_to_wait
-        self._waiting.extend((due, command) for command in commands)
+    def arrive(self, commands: Iterable[T], arrived_ms: int) -> None:
+        """Queue the commands behind those that wait; ticks accepted until ``arrived_ms`` do not count for them."""
+        self._waiting.extend((arrived_ms, command) for command in commands)
 
-    def ticked(self, now_ms: int) -> list[T]:
-        """Return the commands that may be executed right after the tick accepted at ``now_ms``."""
-        self._ticks += 1
-        self._heard_ms = now_ms
-        return self._due(self._ticks)
+    def ticked(self, accepted_ms: int) -> list[T]:
+        """Return the commands that may be executed right after the tick that was accepted then."""
+        self._heard_ms = accepted_ms
+        self._last_ticks_ms.append(accepted_ms)
+        return self._due()
 
     def ready(self, now_ms: int) -> list[T]:
         """Return the commands that need not wait for a tick: all of them when the feed has been silent."""
         if self._heard_ms is None:
             self._heard_ms = now_ms
-        if now_ms - self._heard_ms >= self._silence_ms:
-            return self._due(None)
-        return self._due(self._ticks)
+        if now_ms - self._heard_ms < self._silence_ms:
+            return self._due()
+        due = [command for _, command in self._waiting]
+        self._waiting.clear()
+        return due
 
-    def _due(self, ticks: int | None) -> list[T]:
+    def _due(self) -> list[T]:
         due: list[T] = []
-        while self._waiting and (ticks is None or self._waiting[0][0] <= ticks):
+        while self._waiting and self._has_waited(self._waiting[0][0]):
             due.append(self._waiting.popleft()[1])
         return due
+
+    def _has_waited(self, arrived_ms: int) -> bool:
+        if self._ticks_to_wait == 0:
+            return True
+        ticks = self._last_ticks_ms
+        return len(ticks) == self._ticks_to_wait and ticks[0] > arrived_ms

@@ -159,6 +159,7 @@ class Keeper:
         metrics.note_state(state)
         metrics.note_feed(feed, conditions.feed_age_ms, tradable=status in TRADABLE)
         metrics.WAITING.set(cycle.waiting)
+        metrics.TICKS_LATE.set(cycle.late_ticks)
         check = self._health.check("feed")
         if status in TRADABLE:
             check.ok(status)

@@ -66,9 +66,9 @@ class Loop:
 
     def turn(self) -> bool:
         """Take, decide, publish and answer what waits now; return whether there was anything."""
-        ticks = [self._ticks.popleft() for _ in range(len(self._ticks))]
         arrivals = self._queues.read(self._batch_commands_max) if self._has_room() else []
         wall_ns, mono_ms = self._clock.wall_ns(), self._clock.mono_ms()
+        ticks = [self._ticks.popleft() for _ in range(len(self._ticks))]
         busy = self._take_admin(wall_ns, mono_ms)
         for answer in self._conversation.turn():
             busy = True

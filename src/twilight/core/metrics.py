@@ -36,6 +36,7 @@ LEADS = Gauge("twilight_core_leads", "1 while this core writes the log, 0 while 
 FEED_AGE_MS = Gauge("twilight_core_feed_age_milliseconds", "Age of the newest accepted tick.")
 FEED_TRADABLE = Gauge("twilight_core_feed_tradable", "1 while the gates see a HEALTHY or DEGRADED feed.")
 TICKS_REFUSED = Gauge("twilight_core_ticks_refused", "Frames of feeders that were ignored, by reason.", ["reason"])
+TICKS_LATE = Gauge("twilight_core_ticks_late", "Accepted ticks that waited too long for the loop and were left aside.")
 PRICE = Gauge("twilight_core_price_dollars", "Last accepted price, whole dollars.")
 EQUITY = Gauge("twilight_core_pool_equity_sats", "The pool's total locked value.")
 OPEN_INTEREST = Gauge("twilight_core_open_interest_sats", "Entry value of all filled orders.")

@@ -187,7 +187,7 @@ class Core:
         around.inbox.ticks.clear()
         topics = Topics(settings.core_event_log, settings.rpc_client_failed_request, settings.core_intent_topic)
         exchange = Exchange(self._engine, topics)
-        cycle = Cycle(settings.intake_ticks if settings.intake == "tick" else 0)
+        cycle = Cycle(settings.intake_ticks if settings.intake == "tick" else 0, settings.price_feed_skew_ms)
         queues = OrderQueues(settings.queues, settings.broker, around.health, around.world, around.clock)
         chain = around.world.attach(settings.chain_url, payloads(settings.payload), around.clock)
         conversation = Conversation(chain, around.clock, settings.chain_answer_wait_s)

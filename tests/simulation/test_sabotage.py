@@ -55,7 +55,8 @@ def test_a_core_that_trades_before_it_has_a_price(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_core_that_trades_at_a_price_from_before_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(Intake, "ready", lambda self, _now_ms: self._due(None))
+    ready = Intake.ready
+    monkeypatch.setattr(Intake, "ready", lambda self, _now_ms: ready(self, 10**18))
     assert found(tmp_path, "older than its command")
 
 

@@ -1,7 +1,21 @@
 """Sections 3, 4, 5 and 11 of the engine specification: which events follow which input, in order, with their keys."""
 
+from dataclasses import replace
+
 import pytest
-from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, kinds, only, reason, statuses
+from tests.domain.exchange import (
+    LONG,
+    SHORT,
+    START_NS,
+    Exchange,
+    aggregates,
+    answers,
+    kinds,
+    numbered_uuids,
+    only,
+    reason,
+    statuses,
+)
 
 from twilight.domain.chain import Disabled, LenientPayloads, PayloadError
 from twilight.domain.commands import (
@@ -9,9 +23,12 @@ from twilight.domain.commands import (
     ExecuteTraderOrder,
     SettleOnLimit,
 )
+from twilight.domain.engine import new_engine
 from twilight.domain.errors import Corrupt, NotSupported
-from twilight.domain.events import PoolUpdate, TraderOrderEvent, TxHash
+from twilight.domain.events import PoolUpdate, RiskEngineUpdate, TraderOrderEvent, TxHash
 from twilight.domain.inputs import (
+    Conditions,
+    FeedStatus,
     Genesis,
     NotACommand,
     QueuePosition,
@@ -21,6 +38,7 @@ from twilight.domain.inputs import (
     TriggerPriceCheckCall,
     UpdateRiskParamsCall,
 )
+from twilight.domain.invariants import violations
 from twilight.domain.orders import NIL_UUID, OrderStatus, OrderType
 from twilight.domain.pool import RiskParams
 from twilight.domain.profile import TEST
@@ -229,6 +247,17 @@ def test_the_genesis_deposit_can_never_be_withdrawn() -> None:
     assert statuses(made) == ["OrderNotFound"]
 
 
+def test_the_exchange_is_founded_at_whatever_nonce_the_chain_has() -> None:
+    engine = new_engine(numbered_uuids())
+    made = engine.apply(
+        Genesis("00000000-0000-4000-8000-00000000beef", nonce=7), Conditions(START_NS, FeedStatus.STARTING)
+    )
+    assert engine.state.pool.nonce == 7
+    assert only(PoolUpdate, made).seq == engine.state.pool.log_sequence == 1
+    assert list(engine.state.deposits) == ["00000000-0000-4000-8000-00000000beef"]
+    assert violations(engine.state) == []
+
+
 def test_the_exchange_is_founded_once() -> None:
     exchange = Exchange(price=None)
     assert kinds(exchange.events) == [
@@ -282,6 +311,22 @@ def test_recalculating_shows_the_totals_that_the_orders_give() -> None:
     exchange = Exchange()
     exchange.open("A")
     assert aggregates(exchange.admin(RecalculateRiskStateCall())) == ["RecalculateRiskExposure"]
+
+
+def test_recalculating_mends_sums_that_have_drifted() -> None:
+    exchange = Exchange(checked=False)
+    exchange.open("A")
+    exchange.open("B", SHORT)
+    exchange.open("C", limit=64_000)
+    right = replace(exchange.state.exposure)
+    exchange.state.exposure.long_sats += 7
+    exchange.state.exposure.pending_long_sats += 5
+    made = only(RiskEngineUpdate, exchange.admin(RecalculateRiskStateCall()))
+    assert (made.state.total_long_sats, made.state.total_pending_long_sats) == (
+        right.long_sats,
+        right.pending_long_sats,
+    )
+    assert exchange.state.exposure == right
 
 
 def test_a_price_check_exists_in_profile_test_only() -> None:  # R13

@@ -66,9 +66,12 @@ def test_an_open_that_is_neither_market_nor_limit_is_refused(order_type: OrderTy
 def test_a_stranger_can_neither_close_nor_cancel_nor_withdraw() -> None:  # W-03
     exchange = Exchange()
     exchange.open("A")
+    exchange.legs("A", sl=60_000)
+    exchange.open("R", limit=64_000)
     exchange.lend("L", 1_000_000)
     victim, deposit = exchange.uuid("A"), exchange.state.lender_accounts["L"]
     for made in (
+        exchange.cancel("B", uuid=exchange.uuid("R")),
         exchange.close("B", uuid=victim),
         exchange.legs("B", sl=60_000, uuid=victim),
         exchange.cancel("B", uuid=victim),
@@ -77,6 +80,8 @@ def test_a_stranger_can_neither_close_nor_cancel_nor_withdraw() -> None:  # W-03
     ):
         assert statuses(made) == ["OrderNotFound"]
     assert exchange.state.positions[victim].order.status is OrderStatus.FILLED
+    assert victim in exchange.state.triggers.stop_loss_long
+    assert exchange.order("R").status is OrderStatus.PENDING
     assert exchange.state.lender_accounts["L"] == deposit
 
 
@@ -233,6 +238,24 @@ def test_a_refused_trigger_is_put_back_and_judged_at_a_fresh_price() -> None:  #
 
 
 # --- severity B to D -------------------------------------------------------------------------------------------------
+
+
+def test_a_stop_loss_that_backs_off_is_not_lost_to_anothers_take_profit() -> None:  # W-27, R9, S6
+    chain = MoodyChain(Operation.SETTLE)
+    exchange = Exchange(chain=chain)
+    exchange.open("A", LONG)
+    exchange.open("B", SHORT)
+    exchange.legs("B", tp=63_500)
+    exchange.legs("A", sl=64_000)
+    for _ in range(4):
+        exchange.wait(20)
+        exchange.tick(63_900)
+    chain.refuses.clear()
+    assert "SETTLED" in statuses(exchange.tick(63_400))
+    assert exchange.uuid("A") in exchange.state.triggers.stop_loss_long
+    exchange.wait(100)
+    assert "SETTLED" in statuses(exchange.tick(62_000))
+    assert "A" not in exchange.state.trader_accounts
 
 
 def test_a_failed_fill_releases_its_exposure_and_its_account() -> None:  # W-16

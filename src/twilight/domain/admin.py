@@ -33,7 +33,7 @@ from twilight.domain.orders import OrderStatus
 from twilight.domain.pool import RiskParams, RiskState, UpdateFees
 from twilight.domain.state import Position, State
 from twilight.domain.ticks import check_closes, check_fills, check_liquidations
-from twilight.domain.totals import AGGREGATES, risk_state
+from twilight.domain.totals import AGGREGATES, risk_state, summed
 
 FEE_PCT_MAX = 10.0
 MM_RATIO_BOUNDS = (0.25, 100.0)
@@ -154,7 +154,7 @@ def _set_market_close_only(case: Case, call: SetMarketCloseOnlyCall) -> Iterator
 
 def _recalculate(case: Case, call: RecalculateRiskStateCall) -> Iterator[list[Event]]:  # noqa: ARG001  # one shape
     action = RiskAction.RECALCULATE_EXPOSURE
-    risk: RiskState = risk_state(case.state)
+    risk: RiskState = risk_state(case.state, summed(case.state))
     yield [RiskEngineUpdate(RiskEngineCommand(action), risk, AGGREGATES[action], case.metadata)]
 
 

@@ -10,6 +10,7 @@ from twilight.domain import clock
 from twilight.domain.commands import (
     CancelTraderOrder,
     CancelTraderOrderSlTp,
+    CreateLendOrder,
     CreateTraderOrder,
     CreateTraderOrderSlTp,
     ExecuteTraderOrder,
@@ -47,7 +48,7 @@ from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
 from twilight.domain.pool import Fees, FundingOrderEventUpdate
 from twilight.domain.sets import change_sets, open_set, trigger_sets
 from twilight.domain.state import Deposit, Legs, Position, State
-from twilight.domain.totals import size_of, value_of
+from twilight.domain.totals import size_of, summed, value_of
 
 RETRY_WAIT_MAX_S = 60
 REQUEST_IDS_MAX = 100_000
@@ -276,8 +277,8 @@ def _lend_order(state: State, event: LendOrderEvent) -> None:
     if order.status is OrderStatus.FILLED:
         state.deposits[order.uuid] = Deposit(order, clock.parse_iso(order.timestamp))
         state.lender_accounts[order.account_id] = order.uuid
-    elif order.exit_nonce == 1 and order.uuid not in state.deposits:
-        state.deposits[order.uuid] = Deposit(order, clock.parse_iso(order.timestamp))  # the genesis of the pool
+    elif isinstance(event.command, CreateLendOrder):  # made and ended at once: the genesis of the pool
+        state.deposits[order.uuid] = Deposit(order, clock.parse_iso(order.timestamp))
     elif state.deposits.pop(order.uuid, None) is None:
         raise Corrupt(f"deposit {order.uuid} left the pool without being in it")
     else:
@@ -334,6 +335,8 @@ def _risk(state: State, event: RiskEngineUpdate) -> None:
     elif action is RiskAction.SET_PAUSE_PRICE_FEED:
         state.awaits_tick = state.awaits_tick or (switches.pause_price_feed and not enabled)
         switches.pause_price_feed = enabled
+    elif action is RiskAction.RECALCULATE_EXPOSURE:
+        state.exposure = summed(state)
 
 
 def _record(state: State, event: TxHash | TxHashUpdate) -> None:

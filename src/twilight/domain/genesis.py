@@ -44,7 +44,7 @@ def on_genesis(case: Case, genesis: Genesis) -> Iterator[list[Event]]:
         RiskParamsUpdate(params, f"RiskParamsUpdate-{now}"),
         Stop(f"snapsot-start-{us}"),
         LendOrderEvent(order, CreateLendOrder(request, meta, "", ""), 1, f"add_order-{order.uuid}"),
-        PoolUpdate(initiate, pool, genesis.nonce, "Initiate_Lend_Pool"),
+        PoolUpdate(initiate, pool, pool.log_sequence, "Initiate_Lend_Pool"),
         FundingRateUpdate(0.0, 0.0, now, f"insert_fundingrate-{us}"),
     ]
 

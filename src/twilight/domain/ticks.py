@@ -5,7 +5,7 @@ closes next; fills last, so that a new position is first judged at the next tick
 handled by the first.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,7 +29,7 @@ from twilight.domain.numbers import round_half_away, score
 from twilight.domain.orders import OrderStatus, Side, TraderOrder
 from twilight.domain.sets import liquidation_set, open_set
 from twilight.domain.settlement import Close, put_back, settle
-from twilight.domain.state import Position
+from twilight.domain.state import Position, State
 from twilight.domain.totals import value_of
 
 SIDES = (Side.SHORT, Side.LONG)
@@ -91,17 +91,20 @@ def pool_room(case: Case) -> int | None:
     return 0 if case.pool_is_busy else 1
 
 
-def _removals(
-    case: Case, members: list[str], bulk: tuple[SetAction, Side], remove: SetAction, room: int | None
-) -> tuple[list[str], list[Event]]:
-    """Return which members act now, and their removal: one bulk event, or one each where some have to wait."""
+def _due(case: Case, reached: list[str], room: int | None) -> list[str]:
+    """Return which of those that the price has reached act now."""
     state = case.state
-    due = [uuid for uuid in members if is_due(case, uuid)] if state.retries or state.intents else members
-    if room is not None:
-        due = due[:room]
-    if len(due) == len(members):
-        return due, [bulk_event(case, *bulk)] if due else []
-    return due, [removal_event(case, remove, case.state.positions[uuid].order) for uuid in due]
+    due = [uuid for uuid in reached if is_due(case, uuid)] if state.retries or state.intents else reached
+    return due if room is None else due[:room]
+
+
+def _removals(
+    case: Case, due: list[str], bulk: tuple[SetAction, Side], remove: SetAction, *, whole: bool
+) -> list[Event]:
+    """Return the removal of those that act: one bulk event if it takes no other, else one each."""
+    if whole:
+        return [bulk_event(case, *bulk)] if due else []
+    return [removal_event(case, remove, case.state.positions[uuid].order) for uuid in due]
 
 
 # --- liquidations ----------------------------------------------------------------------------------------------------
@@ -118,9 +121,9 @@ def check_liquidations(case: Case) -> Iterator[Sequence[Event]]:
         reached = members.at_or_above(bound) if side is Side.LONG else members.at_or_below(bound)
         left = None if room is None else room - len(fired)
         bulk = (SetAction.BULK_LIQUIDATION, side)
-        due, events = _removals(case, reached, bulk, SetAction.REMOVE_LIQUIDATION, left)
+        due = _due(case, reached, left)
         fired += due
-        removals += events
+        removals += _removals(case, due, bulk, SetAction.REMOVE_LIQUIDATION, whole=len(due) == len(reached))
     if removals:
         yield removals
     for uuid in fired:
@@ -157,6 +160,7 @@ class Group:
 
     trigger: Trigger
     uuids: list[str]
+    bulk: tuple[SetAction, Side]
 
 
 def check_closes(case: Case) -> Iterator[Sequence[Event]]:
@@ -182,17 +186,21 @@ def _closed(case: Case, uuid: str, close: Close) -> Iterator[list[Event]]:
 def _extract_closes(case: Case) -> tuple[list[Group], list[Event], dict[str, Scores]]:
     groups, removals, fired = list[Group](), list[Event](), dict[str, Scores]()
     bound, room = score(case.price), pool_room(case)
+    waiting: set[tuple[SetAction, Side]] = set()
     for trigger, side, bulk, set_side in GROUPS:
         members = trigger.members(case.state, side)
         above = set_side is Side.SHORT
         reached = members.at_or_above(bound) if above else members.at_or_below(bound)
-        left = None if room is None else room - len(fired)
-        due, events = _removals(case, reached, (bulk, set_side), trigger.texts.remove, left)
-        removals += events
+        due = _due(case, reached, None if room is None else room - len(fired))
+        if len(due) < len(reached):
+            waiting.add((bulk, set_side))
         for uuid in due:
             fired.setdefault(uuid, {})[trigger] = members.score(uuid) or 0
         if due:
-            groups.append(Group(trigger, due))
+            groups.append(Group(trigger, due, (bulk, set_side)))
+    for group in groups:
+        whole = group.bulk not in waiting  # a bulk removal clears stop losses and take profits alike (S6)
+        removals += _removals(case, group.uuids, group.bulk, group.trigger.texts.remove, whole=whole)
     return groups, removals, fired
 
 
@@ -203,19 +211,17 @@ def check_fills(case: Case) -> Iterator[Sequence[Event]]:
     """Fill every resting order whose price is reached and that finds room (5.2 step 4, 3.2, R4, R20)."""
     if not risk.may_fill(case):
         return
-    reached = {side: _reached_opens(case, side) for side in SIDES}
-    fitting = _fitting(case, reached) if case.context.profile.refit_at_fill else reached
-    bulk = {side: len(fitting[side]) == len(reached[side]) for side in SIDES}
+    filling, whole = _refitted(case) if case.context.profile.refit_at_fill else _all_reached(case)
     removals: list[Event] = [
-        bulk_event(case, SetAction.BULK_OPEN_LIMIT, side) for side in SIDES if bulk[side] and fitting[side]
+        bulk_event(case, SetAction.BULK_OPEN_LIMIT, side) for side in SIDES if whole[side] and filling[side]
     ]
     if removals:
         yield removals
     for side in SIDES:
-        for uuid in fitting[side]:
+        for uuid in filling[side]:
             resting = case.state.positions[uuid]
-            steps = fill_resting(case, resting, remove_first=not bulk[side])
-            yield from isolated(case, resting.order, steps, partial(_resting_again, case, resting.order, bulk[side]))
+            steps = fill_resting(case, resting, remove_first=not whole[side])
+            yield from isolated(case, resting.order, steps, partial(_resting_again, case, resting.order, whole[side]))
 
 
 def _resting_again(case: Case, order: TraderOrder, taken_out: bool) -> list[Event]:  # noqa: FBT001  # bound by `partial`
@@ -224,31 +230,44 @@ def _resting_again(case: Case, order: TraderOrder, taken_out: bool) -> list[Even
     return [set_event(case, SetAction.ADD_OPEN_LIMIT, order, order.entry_price, metadata)] if taken_out else []
 
 
-def _reached_opens(case: Case, side: Side) -> list[str]:
-    members, bound = open_set(case.state, side), score(case.price)
-    reached = members.at_or_below(bound) if side is Side.SHORT else members.at_or_above(bound)
-    if case.state.retries:
-        reached = [uuid for uuid in reached if is_due(case, uuid)]
-    if side is Side.SHORT:
-        return reached
-    return best_first(case, reached) if case.context.profile.refit_at_fill else reached
+BySide = dict[Side, list[str]]
 
 
-def best_first(case: Case, ascending: list[str]) -> list[str]:
-    """Return buys with the highest limit first, ties in insertion order (R16)."""
-    prices = {uuid: score(case.state.positions[uuid].order.entry_price) for uuid in ascending}
-    return sorted(ascending, key=lambda uuid: -prices[uuid])
+def _all_reached(case: Case) -> tuple[BySide, dict[Side, bool]]:
+    """Return every resting order that may act of those that the price has reached, in ascending score."""
+    bound = score(case.price)
+    short, long = open_set(case.state, Side.SHORT), open_set(case.state, Side.LONG)
+    reached = {Side.SHORT: short.at_or_below(bound), Side.LONG: long.at_or_above(bound)}
+    filling = {side: _due(case, reached[side], None) for side in SIDES}
+    return filling, {side: len(filling[side]) == len(reached[side]) for side in SIDES}
 
 
-def _fitting(case: Case, reached: dict[Side, list[str]]) -> dict[Side, list[str]]:
-    """Return those that find room under the limits, each counting those before it as filled (R20)."""
-    added = {Side.SHORT: 0, Side.LONG: 0}
-    fitting: dict[Side, list[str]] = {Side.SHORT: [], Side.LONG: []}
+def _refitted(case: Case) -> tuple[BySide, dict[Side, bool]]:
+    """Return those that find room under the limits, and of which sides that is all that the price has reached.
+
+    The best price comes first, ties in insertion order, and each counts those before it as filled (R16, R20). The
+    room of a side only shrinks meanwhile, so orders that do not fit are passed over by the thousand.
+    """
+    state, bound = case.state, score(case.price)
+    filling: BySide = {side: [] for side in SIDES}
+    added, whole = dict.fromkeys(SIDES, 0), dict.fromkeys(SIDES, True)
     for side in SIDES:
-        for uuid in reached[side]:
-            value = value_of(case.state.positions[uuid].order)
-            room = risk.headroom(case.state, added[Side.LONG], added[Side.SHORT])
-            if risk.crossed_limit(room, side, value) is None:
-                fitting[side].append(uuid)
-                added[side] += value
-    return fitting
+        members, above = open_set(state, side), side is Side.LONG
+        room = _room(case, side, added)
+        for uuid in members.light(bound, above=above, weigh=_value_in(state), limit=lambda: room):  # noqa: B023 - used at once
+            if state.retries and not is_due(case, uuid):
+                continue
+            filling[side].append(uuid)
+            added[side] += value_of(state.positions[uuid].order)
+            room = _room(case, side, added)
+        reached = members.count_at_or_above(bound) if above else members.count_at_or_below(bound)
+        whole[side] = len(filling[side]) == reached
+    return filling, whole
+
+
+def _room(case: Case, side: Side, added: dict[Side, int]) -> float:
+    return risk.headroom(case.state, added[Side.LONG], added[Side.SHORT]).largest(side)
+
+
+def _value_in(state: State) -> Callable[[str], int]:
+    return lambda uuid: value_of(state.positions[uuid].order)

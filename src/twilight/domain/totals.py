@@ -10,9 +10,9 @@ from twilight.domain.events import (
     SizeAction,
 )
 from twilight.domain.numbers import round_half_away
-from twilight.domain.orders import Side, TraderOrder
+from twilight.domain.orders import OrderStatus, Side, TraderOrder
 from twilight.domain.pool import PositionSizeLog, RiskState
-from twilight.domain.state import State
+from twilight.domain.state import Exposure, State
 
 AGGREGATES = {
     RiskAction.ADD_EXPOSURE: "AddRiskExposure",
@@ -40,9 +40,28 @@ def size_of(order: TraderOrder) -> int:
     return value_of(order) * dollars if dollars == order.entry_price else round_half_away(order.position_size)
 
 
-def risk_state(state: State) -> RiskState:
-    """Return exposure and switches as they are."""
-    sums, switches = state.exposure, state.switches
+def summed(state: State) -> Exposure:
+    """Return the sums made anew from the live orders."""
+    sums = Exposure()
+    for held in state.positions.values():
+        order, value = held.order, value_of(held.order)
+        long, filled = order.side is Side.LONG, order.status is OrderStatus.FILLED
+        if filled:
+            sums.accrued_sats += state.ledger(order.side).accrued_sats(order)
+        if filled and long:
+            sums.long_sats, sums.long_size = sums.long_sats + value, sums.long_size + size_of(order)
+        elif filled:
+            sums.short_sats, sums.short_size = sums.short_sats + value, sums.short_size + size_of(order)
+        elif long:
+            sums.pending_long_sats += value
+        else:
+            sums.pending_short_sats += value
+    return sums
+
+
+def risk_state(state: State, exposure: Exposure | None = None) -> RiskState:
+    """Return exposure and switches as they are, or with other sums of exposure."""
+    sums, switches = exposure or state.exposure, state.switches
     return RiskState(
         sums.long_sats,
         sums.short_sats,

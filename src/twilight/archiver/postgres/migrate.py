@@ -15,7 +15,7 @@ _log = logs.get(__name__)
 
 
 def migrate(connection: Connection) -> list[str]:
-    """Bring the schema up to date; return the names of the migrations that were run.
+    """Bring the schema up to date, and let the readers' role read it; return the names of the migrations that were run.
 
     Raises:
         Corrupt: the database has migrations that this program does not know: it belongs to a newer one.
@@ -24,6 +24,7 @@ def migrate(connection: Connection) -> list[str]:
     try:
         done = _run_missing(connection)
         _refresh_views(connection)
+        connection.execute(_text("grants.sql"))
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
     return done
@@ -58,7 +59,7 @@ def _sha256(text: bytes) -> str:
 
 
 def _refresh_views(connection: Connection) -> None:
-    text = _views()
+    text = _text("views.sql")
     name = f"{_VIEWS}{_sha256(text)[:16]}"
     if connection.execute("SELECT 1 FROM migration WHERE name = %s", (name,)).fetchone() is None:
         with connection.transaction():
@@ -68,8 +69,9 @@ def _refresh_views(connection: Connection) -> None:
 
 def make_views(connection: Connection) -> None:
     """Make views, functions and grants anew inside the caller's transaction; readers see the old ones until it ends."""
-    connection.execute(_views())
+    connection.execute(_text("views.sql"))
+    connection.execute(_text("grants.sql"))
 
 
-def _views() -> bytes:
-    return files(__package__).joinpath("views.sql").read_bytes()
+def _text(name: str) -> bytes:
+    return files(__package__).joinpath(name).read_bytes()

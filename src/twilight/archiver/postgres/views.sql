@@ -60,18 +60,3 @@ LANGUAGE sql STABLE AS $$
         ORDER BY order_uuid, kind, src_offset DESC, ordinal DESC
     ) newest WHERE size > 0
 $$;
-
--- The writer owns everything; the API and analysts read through a role of their own, named like the database.
-DO $$
-DECLARE
-    reader text := current_database() || '_reader';
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = reader) THEN
-        EXECUTE format('CREATE ROLE %I NOLOGIN', reader);
-    END IF;
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), reader);
-    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO %I', current_schema(), reader);
-    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT ON TABLES TO %I', current_schema(), reader);
-EXCEPTION WHEN insufficient_privilege THEN
-    RAISE NOTICE 'role % must be made by an administrator', reader;
-END $$;

@@ -104,6 +104,12 @@ def test_a_bare_key_and_no_key_are_the_seed_era_s(archive: Archive) -> None:
     assert found == [("insert_CurrentPrice", "CurrentPriceUpdate", "v0.0.0"), ("", "CurrentPriceUpdate", "v0.0.0")]
 
 
+def test_an_unreadable_record_of_the_seed_era_is_filed_under_what_its_value_names(archive: Archive) -> None:
+    archive.feed([record(0, b'{"CurrentPriceUpdate":[1.0,"no time"]}', b"insert_CurrentPrice"), record(1, b"[]", b"x")])
+
+    assert archive.rows('SELECT event_type FROM event_log ORDER BY "offset"') == [("CurrentPriceUpdate",), (None,)]
+
+
 def test_a_number_written_as_null_is_marked_and_left_out_of_aggregates(archive: Archive) -> None:
     archive.feed([record(0, b'{"CurrentPriceUpdate":[null,"2026-04-10T08:00:00.000000000+00:00"]}')])
     archive.feed([record(1, (ORDER % ("null", 1, "R")).encode())])

@@ -4,6 +4,7 @@ A record that cannot be read becomes an entry with a reason (wire specification 
 """
 
 import hashlib
+import re
 from collections import deque
 from collections.abc import Iterable
 
@@ -24,6 +25,9 @@ AHEAD_MAX_NS = 3_600_000_000_000
 # Kinds without a time or a sequence: two equal ones are two facts (decisions S3).
 _REPEATABLE = frozenset({"PositionSizeLogDBUpdate", "RiskEngineUpdate", "RiskParamsUpdate", "Stop"})
 TIMELESS_SORTED_SET = b'{"SortedSetDBUpdate":{'
+
+
+_MEMBER = re.compile(rb'\s*\{\s*"(\w{1,64})"\s*:', re.ASCII)
 
 
 def content_digest(key: bytes | None, payload_sha256: bytes) -> bytes:
@@ -102,13 +106,20 @@ class Reader:
             entry.kind = kind_of(event)
             own_ns = event_time_ns(event, is_seed_era=isinstance(entry.key, str))
         except Quarantine as refusal:
-            entry.bury(refusal.reason, refusal.detail)
+            self._bury(entry, refusal.reason, refusal.detail)
             return
         except ValueError as error:
-            entry.bury(errors.WRONG_TYPE, str(error))
+            self._bury(entry, errors.WRONG_TYPE, str(error))
             return
         entry.event = event
         self._place(entry, own_ns)
+
+    def _bury(self, entry: Entry, reason: str, detail: str) -> None:
+        """Make it a dead letter; with a seed-era key the value's member tells what it was to be (3.2 step 4)."""
+        entry.bury(reason, detail)
+        told = _MEMBER.match(entry.payload_raw or b"") if isinstance(entry.key, str) else None
+        if told is not None:
+            entry.kind = told[1].decode()
 
     def _place(self, entry: Entry, own_ns: int | None) -> None:
         """Give the entry its time; a duplicate keeps its place in the raw log but feeds nothing."""

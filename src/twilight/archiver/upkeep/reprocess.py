@@ -6,17 +6,20 @@ So a dead letter that can be read now is not put in on its own: the derived tabl
 
 from dataclasses import dataclass
 
-from twilight.archiver.postgres.connection import connect
+import psycopg
+
+from twilight.archiver.postgres.connection import Connection, blames_a_record, connect
 from twilight.archiver.postgres.fold import Fold
+from twilight.archiver.postgres.merging import make_stages, work_of
 from twilight.archiver.reading import Duplicates, Reader
-from twilight.archiver.record import CORE, UNSTORABLE
+from twilight.archiver.record import CORE, UNSTORABLE, Entry
 from twilight.archiver.upkeep.rebuild import Progress, rebuild
 from twilight.bus import Record
 
 
 @dataclass(frozen=True, slots=True)
 class Reprocessed:
-    """What came of it; those that only the database refused count as readable when it may take them now."""
+    """What came of it; one that the database refused is readable when the database takes it now."""
 
     tried: int
     readable: int
@@ -39,10 +42,29 @@ def reprocess(url: str, progress: Progress = lambda _offset, _end: None) -> Repr
     """
     with connect(url, "reprocess") as connection:
         found = connection.execute(_UNRESOLVED, (CORE,)).fetchall()
-    records = [Record(CORE, partition, offset, ms, key, value) for offset, partition, ms, key, value, _ in found]
-    entries = Reader(CORE, Duplicates()).entries(records)
-    Fold().take(entries)
-    refused = sum(reason == UNSTORABLE for *_, reason in found)
-    readable = sum(entry.dead is None for entry in entries)
-    resolved = rebuild(url, progress=progress).resolved if readable > refused else 0
+        records = [Record(CORE, partition, offset, ms, key, value) for offset, partition, ms, key, value, _ in found]
+        entries = Reader(CORE, Duplicates()).entries(records)
+        make_stages(connection)
+        readable = sum(
+            _can_be_read(entry) and (reason != UNSTORABLE or _can_be_stored(connection, entry))
+            for entry, (*_, reason) in zip(entries, found, strict=True)
+        )
+    resolved = rebuild(url, progress=progress).resolved if readable else 0
     return Reprocessed(len(found), readable, resolved)
+
+
+def _can_be_read(entry: Entry) -> bool:
+    Fold().take([entry])
+    return entry.dead is None
+
+
+def _can_be_stored(connection: Connection, entry: Entry) -> bool:
+    """Return whether the database takes the rows of a record that it refused before; nothing of it stays."""
+    try:
+        with connection.transaction(force_rollback=True):
+            work_of(Fold().take([entry]), []).run(connection, CORE, entry.source.partition)
+    except psycopg.Error as error:
+        if not blames_a_record(error):
+            raise
+        return False
+    return True

@@ -13,6 +13,7 @@ from twilight.archiver.postgres.copying import copy_rows
 from twilight.archiver.postgres.expected import Expected
 from twilight.archiver.reading import Duplicates, Reader
 from twilight.archiver.record import CORE
+from twilight.archiver.upkeep.recounting import recount_candles
 from twilight.bus import Record
 
 pytestmark = pytest.mark.servers
@@ -124,3 +125,20 @@ def test_shuffled_within_a_second_and_cut_into_any_batches_the_candles_and_trade
     columns = "length_s, start_time, open, high, low, close, open_ts_ns, close_ts_ns, price_samples, carried, final"
     query = f"SELECT {columns} FROM candle ORDER BY 1, 2"  # noqa: S608 - our own columns
     assert other.rows(query) == ordered.rows(query)
+
+
+def test_candles_counted_anew_are_those_that_were_there(archive: Archive, reference_log: list[Record]) -> None:
+    archive.feed(reference_log[:2_500])
+    day = archive.one("SELECT min(start_time) FROM candle WHERE length_s = 60").date()
+    before = archive.tables(["candle"])
+    archive.connection.execute("UPDATE candle SET high = 1e9, trades = 77, usd_volume = 5 WHERE final")
+
+    counted = recount_candles(archive.url, day, day)
+
+    after = archive.tables(["candle"])["candle"]
+    assert [row for row in after if row not in before["candle"]] == []
+    assert len(after) == len(before["candle"])
+    assert counted == archive.one("SELECT count(*) FROM candle WHERE final AND start_time::date = %s", (day,)) > 0
+    archive.restart()
+    archive.feed(reference_log[2_500:2_600])
+    demand_equal(archive, reference_log[:2_600])

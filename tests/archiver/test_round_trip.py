@@ -1,18 +1,20 @@
 """Any event of any version is rebuilt from the typed tables (storage specification 11, "lossless")."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from archiving import BROKER_MS, Archive, record
 from generated import EVENTS
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from twilight.archiver.postgres.restore import restore_event
 from twilight.archiver.record import CORE
 from twilight.archiver.times import nanoseconds
 from twilight.wire.canonical import canonical
-from twilight.wire.events import EventHolder, StopEvent, decode_event, encode_event, kind_of
+from twilight.wire.events import CurrentPriceUpdateEvent, EventHolder, StopEvent, decode_event, encode_event, kind_of
 from twilight.wire.times import rfc3339
 
 pytestmark = pytest.mark.servers
@@ -49,6 +51,22 @@ def test_every_event_that_can_be_built_comes_back_from_the_typed_tables(archive:
     event = StopEvent(holder.value) if isinstance(holder.value, str) else holder.value
     came, back = rebuilt(archive, encode_event(event))
     assert back == came
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=50, max_size=50))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_number_reads_back_as_the_double_that_it_was(archive: Archive, numbers: list[float]) -> None:
+    at = archive.writer.position or 0
+    archive.feed(
+        [
+            record(at + n, encode_event(CurrentPriceUpdateEvent(number, f"2026-04-10T08:00:{n:02d}+00:00")))
+            for n, number in enumerate(numbers)
+        ]
+    )
+
+    stored = archive.rows("SELECT price FROM btc_usd_price WHERE src_offset >= %s ORDER BY src_offset", (at,))
+    assert [float(price) for (price,) in stored] == numbers
+    assert all(price == Decimal(repr(number)) for (price,), number in zip(stored, numbers, strict=True))
 
 
 def test_times_keep_their_nanoseconds() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -109,6 +110,20 @@ def rebuild(tables: Annotated[list[str] | None, typer.Argument(help="Tables; non
         f"{len(done.tables)} tables from {done.records:,} records, {done.rows:,} rows in {seconds:.1f} s;"
         f" {done.resolved} dead letters resolved, {done.dead} remain"
     )
+
+
+@app.command("rebuild-candles")
+def rebuild_candles(
+    *,
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, UTC.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")],
+) -> None:
+    """Count candles anew from stored prices and trades, one transaction for each day; the archiver may run on."""
+    from twilight.archiver.upkeep.recounting import recount_candles
+
+    with _faults(), _progress("counting") as tell:
+        counted = recount_candles(_settings().database_url, first.date(), last.date(), tell)
+    typer.echo(f"{counted:,} candles counted anew")
 
 
 @app.command()

@@ -15,9 +15,9 @@ WITH ticks AS (
            max(ts_ns) AS close_ts_ns, count(*) AS samples, min(src_offset) AS first, max(src_offset) AS last
     FROM btc_usd_price WHERE ts >= %(start)s AND ts < %(end)s AND price > 0 AND anomaly IS NULL
 ), sums AS (
-    SELECT coalesce(sum(btc_volume), 0) AS btc, coalesce(sum(usd_volume), 0) AS usd,
-           coalesce(sum(positionsize) FILTER (WHERE qdb_side = 1), 0) AS buy,
-           coalesce(sum(positionsize) FILTER (WHERE qdb_side = 0), 0) AS sell,
+    SELECT trim_scale(coalesce(sum(btc_volume), 0)) AS btc, trim_scale(coalesce(sum(usd_volume), 0)) AS usd,
+           trim_scale(coalesce(sum(positionsize) FILTER (WHERE qdb_side = 1), 0)) AS buy,
+           trim_scale(coalesce(sum(positionsize) FILTER (WHERE qdb_side = 0), 0)) AS sell,
            count(*) AS trades, min(src_offset) AS first, max(src_offset) AS last
     FROM trade WHERE ts >= %(start)s AND ts < %(end)s
 ), carried AS (

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import psycopg
 import pytest
-from archiving import price
+from archiving import price, record
 from prometheus_client import REGISTRY
 from serving import wait_until
 
@@ -105,3 +105,19 @@ def test_records_that_the_broker_deleted_are_counted_once_as_gaps(databases: Cal
     assert REGISTRY.get_sample_value("offset_gap_total", {"stream": CORE}) == before + 5
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT records, gaps FROM ingest_offset").fetchone() == (5, 5)
+
+
+def test_the_metrics_tell_what_was_stored(databases: Callable[[], str]) -> None:
+    tick = price(0, 100.0, "2026-04-10T08:00:00+00:00")
+    records = [tick, tick._replace(offset=1), record(2, b"noise"), price(5, 101.0, "2026-04-10T08:00:01+00:00")]
+    names = ("archiver_records", "archiver_dead_letters", "archiver_duplicates", "offset_gap")
+    before = {name: counted(name) for name in names}
+
+    with Running(databases(), records) as running:
+        wait_until(lambda: running.sink.position == 6)
+
+    assert [counted(name) - before[name] for name in names] == [4, 1, 1, 2]
+
+
+def counted(name: str) -> float:
+    return REGISTRY.get_sample_value(f"{name}_total", {"stream": CORE}) or 0.0

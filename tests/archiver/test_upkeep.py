@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from archiving import Archive, price, record
+from prometheus_client import REGISTRY
 from pyarrow import parquet
 
 from conftest import MakeArchive
@@ -13,7 +14,7 @@ from twilight.archiver.upkeep.exporting import MANIFEST, export, import_
 from twilight.archiver.upkeep.parquet import write_parquet
 from twilight.archiver.upkeep.rebuild import REBUILDABLE, rebuild
 from twilight.archiver.upkeep.reprocess import reprocess
-from twilight.archiver.upkeep.stats import stats
+from twilight.archiver.upkeep.stats import measure, stats
 from twilight.bus import Record
 from twilight.ops.errors import Corrupt, SettingsError, Unavailable
 from twilight.wire.events import kind_of
@@ -216,6 +217,23 @@ def test_the_figures_tell_rows_lag_gaps_and_partitions(archive: Archive) -> None
     assert (prices.rows, prices.oldest_partition) == (2, "btc_usd_price_p00000")
 
 
+def test_the_metrics_tell_what_only_the_database_knows(archive: Archive) -> None:
+    archive.feed([price(0, 1.0, "2026-11-25T05:00:00+00:00"), record(1, b"noise")])
+    archive.feed([price(10_000_001, 2.0, "2026-11-25T05:00:01+00:00")])
+    archive.connection.execute("ALTER TABLE btc_usd_price DETACH PARTITION btc_usd_price_p00000; ANALYZE")
+
+    measure(archive.url)
+
+    def sample(name: str, **labels: str) -> float | None:
+        return REGISTRY.get_sample_value(f"archiver_{name}", labels)
+
+    assert sample("unresolved_dead_letters", stream="core") == 1
+    assert sample("table_rows", table="btc_usd_price") == 1
+    assert sample("oldest_partition_offset", table="btc_usd_price") == 10_000_000
+    assert sample("oldest_partition_offset", table="event_log") == 0
+    assert (sample("table_bytes", table="event_log") or 0) > 0
+
+
 def test_an_old_partition_can_be_detached_and_everything_goes_on(archive: Archive) -> None:
     archive.feed([price(0, 1.0, "2026-11-25T05:00:00+00:00")])
     archive.feed([price(10_000_001, 2.0, "2026-11-25T05:00:01+00:00")])
@@ -251,3 +269,17 @@ def test_a_rebuild_refuses_where_old_records_were_deleted(archive: Archive) -> N
     with pytest.raises(Incomplete, match="offsets missing: 0 to 3"):
         rebuild(archive.url)
     assert archive.tables() == before
+
+
+def test_a_record_that_only_the_database_refused_is_tried_again(archive: Archive) -> None:
+    archive.connection.execute("ALTER TABLE stop_marker ADD CONSTRAINT refused CHECK (text <> 'x')")
+    archive.feed([record(0, b'{"Stop":"x"}')])
+    assert archive.dead() == [(0, "UNSTORABLE")]
+
+    still = reprocess(archive.url)
+    archive.connection.execute("ALTER TABLE stop_marker DROP CONSTRAINT refused")
+    taken = reprocess(archive.url)
+
+    assert (still.tried, still.readable) == (1, 0)
+    assert (taken.readable, taken.resolved) == (1, 1)
+    assert archive.one("SELECT text FROM stop_marker") == "x"

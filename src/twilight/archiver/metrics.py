@@ -21,4 +21,8 @@ BATCH_SECONDS = Histogram(
     ["stream"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+TABLE_BYTES = Gauge("archiver_table_bytes", "Size of a table with its indexes", ["table"])
+TABLE_ROWS = Gauge("archiver_table_rows", "Rows of a table, as the planner estimates", ["table"])
+OLDEST_PARTITION = Gauge("archiver_oldest_partition_offset", "First offset of a table's oldest partition", ["table"])
+UNRESOLVED = Gauge("archiver_unresolved_dead_letters", "Dead letters that nobody has resolved", ["stream"])
 FAILURES = Counter("archiver_failures", "Sessions ended by an error and started again", ["stream", "error"])

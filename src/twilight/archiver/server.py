@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import psycopg
+
 from twilight.archiver.postgres.connection import connect
 from twilight.archiver.postgres.migrate import migrate
 from twilight.archiver.questdb.client import QuestDBClient
@@ -16,6 +18,7 @@ from twilight.archiver.questdb.sink import QuestDBSink
 from twilight.archiver.record import CORE
 from twilight.archiver.settings import ArchiverSettings
 from twilight.archiver.sink import Sink
+from twilight.archiver.upkeep.stats import measure
 from twilight.archiver.upkeep.stored import next_offset
 from twilight.bus import LogReader, TopicSpec, ensure
 from twilight.bus.topics import cleanup_policy, topic_ids
@@ -26,6 +29,7 @@ from twilight.ops.lifecycle import Stop
 from twilight.ops.settings import host_port
 
 HEALTH_EVERY_S = 0.5
+MEASURE_EVERY_S = 60.0
 MS_PER_S = 1_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CONFIRMED_SPAN = timedelta(days=2)
@@ -68,6 +72,7 @@ async def _run(settings: ArchiverSettings, health: Health, stop: Stop, ended: th
     """Run every sink in a thread of its own until told to stop, or until one fails for good."""
     sinks = [_sink(settings, stream, topic, health) for stream, topic in settings.streams.items()]
     bodies: list[Callable[[threading.Event], None]] = [sink.run for sink in sinks]
+    bodies.append(_measure_for_ever(settings))
     if settings.questdb_http_url:
         bodies.append(QuestDBSink(settings, health.check("questdb")).run)
         if settings.confirm_every_s:
@@ -142,6 +147,20 @@ def _confirm_for_ever(settings: ArchiverSettings) -> Callable[[threading.Event],
             except Exception as error:  # noqa: BLE001 - nothing here may end the process: the sinks go on
                 FAILURES.inc()
                 _log.warning("could not confirm", reason=f"{type(error).__name__}: {error}")
+
+    return body
+
+
+def _measure_for_ever(settings: ArchiverSettings) -> Callable[[threading.Event], None]:
+    """Return the body of a thread that keeps the metrics of the tables up to date."""
+
+    def body(ended: threading.Event) -> None:
+        while not ended.is_set():
+            try:
+                measure(settings.database_url)
+            except (Unavailable, psycopg.Error) as error:
+                _log.warning("could not measure the tables", reason=str(error))
+            ended.wait(MEASURE_EVERY_S)
 
     return body
 

@@ -6,6 +6,7 @@ The first five columns of each are those of `archiver.record.Source`.
 from dataclasses import dataclass
 from decimal import Decimal
 
+PARTITION_SPAN = 10_000_000  # offsets of one partition of a table that grows with the log, as the migrations make it
 SOURCE_COLUMNS = ("src_stream", "src_partition", "src_offset", "ordinal", "broker_ts")
 
 Value = str | int | float | bool | Decimal | None

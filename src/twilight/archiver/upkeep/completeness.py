@@ -1,6 +1,7 @@
 """Whether the raw log still holds everything that was ingested: partitions may be detached or dropped (storage 9)."""
 
 from twilight.archiver.postgres.connection import Connection
+from twilight.archiver.postgres.tables import PARTITION_SPAN
 from twilight.ops.errors import TwilightError
 
 
@@ -18,7 +19,6 @@ _ATTACHED = """
 SELECT substring(c.relname FROM '_p([0-9]+)$')::bigint
 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass('event_log')
 """
-_SPAN = 10_000_000
 
 
 def demand_whole_log(connection: Connection, stream: str) -> None:
@@ -43,8 +43,8 @@ def demand_whole_log(connection: Connection, stream: str) -> None:
 def _missing_partitions(connection: Connection, position: int) -> list[tuple[int, int]]:
     attached = {int(number) for (number,) in connection.execute(_ATTACHED)}
     return [
-        (number * _SPAN, min((number + 1) * _SPAN, position) - 1)
-        for number in range(-(-position // _SPAN))
+        (number * PARTITION_SPAN, min((number + 1) * PARTITION_SPAN, position) - 1)
+        for number in range(-(-position // PARTITION_SPAN))
         if number not in attached
     ]
 
@@ -53,5 +53,5 @@ def _missing_head(first: int | None, position: int) -> list[tuple[int, int]]:
     """Return what is missing of the oldest attached partition, where not all of it is gone."""
     if first is None:
         return [(0, position - 1)]
-    start = first // _SPAN * _SPAN
+    start = first // PARTITION_SPAN * PARTITION_SPAN
     return [(start, first - 1)] if first > start else []

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from twilight.archiver import metrics
 from twilight.archiver.postgres.connection import Connection, connect
-from twilight.archiver.postgres.tables import DERIVED_TABLES
+from twilight.archiver.postgres.tables import DERIVED_TABLES, PARTITION_SPAN
 
 TABLES = ("event_log", "dead_letter", "event_duplicate", *DERIVED_TABLES)
 SPEED_SAMPLE_S = 1.0
@@ -70,6 +71,24 @@ def stats(url: str, end_offset: EndOffset | None = None) -> Stats:
         streams = [_stream(row, speed, end_offset) for row in connection.execute(_STREAMS)]
         tables = [TableStats(*row) for row in connection.execute(_TABLES, (list(TABLES),))]
     return Stats(streams, tables)
+
+
+def measure(url: str) -> None:
+    """Bring the metrics that only the database can tell up to date: bytes, rows, partitions, unresolved dead letters.
+
+    Raises:
+        Unavailable: PostgreSQL does not answer.
+    """
+    with connect(url, "stats") as connection:
+        for stream, *_, dead in connection.execute(_STREAMS):
+            metrics.UNRESOLVED.labels(stream).set(dead)
+        for row in connection.execute(_TABLES, (list(TABLES),)):
+            table = TableStats(*row)
+            metrics.TABLE_BYTES.labels(table.table).set(table.bytes)
+            metrics.TABLE_ROWS.labels(table.table).set(table.rows)
+            if table.oldest_partition is not None:
+                number = int(table.oldest_partition.rpartition("_p")[2])
+                metrics.OLDEST_PARTITION.labels(table.table).set(number * PARTITION_SPAN)
 
 
 def _records(connection: Connection) -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.archiver.serving import Service
 
-AUDIT_S_MAX = 600
+AUDIT_S_MAX = 1_800
 WAIT_S = 180
 NO_EXCHANGE = Path("/nonexistent")
 

@@ -17,7 +17,7 @@ from tests.core.processes import TOKEN, TickServer, serves, until
 
 from twilight.local.servers import Postgres
 
-LOAD_PER_S = 40
+LOAD_PER_S = 20
 Say = Callable[[str], None]
 
 

@@ -6,13 +6,11 @@ from typing import Literal, Self
 
 from confluent_kafka import (
     Consumer,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from prometheus_client import Counter
 
 from twilight.bus.records import Record
@@ -49,10 +47,7 @@ class LogReader:
         group: str = "twilight-reader",
     ) -> None:
         self._partition = TopicPartition(topic, partition)
-        self._brokers = brokers
-        self._isolation = IsolationLevel.READ_COMMITTED if read_committed else IsolationLevel.READ_UNCOMMITTED
         self._consumer = Consumer(_config(brokers, group, read_committed=read_committed))
-        self._admin: AdminClient | None = None
         self._consumer.assign([TopicPartition(topic, partition, self._first(start))])
 
     def _first(self, start: Start) -> int:
@@ -88,7 +83,7 @@ class LogReader:
         Raises:
             Unavailable: the cluster does not answer.
         """
-        return self._offset(OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        return self._bounds()[1]
 
     def start_offset(self) -> int:
         """Return the offset of the oldest record that is kept.
@@ -96,32 +91,25 @@ class LogReader:
         Raises:
             Unavailable: the cluster does not answer.
         """
-        return self._offset(OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        return self._bounds()[0]
 
-    def _offset(self, spec: OffsetSpec) -> int:
-        """Ask for a bound of the log; a leader that is just being chosen is waited for.
+    def _bounds(self) -> tuple[int, int]:
+        """Ask for the log's first offset and its last stable one; a leader that is just being chosen is waited for.
 
-        A client that has known an older leader asks in its name for ever, so each further try takes a new one.
+        The consumer is asked, not an `AdminClient`: it knows the leader from its own fetching, where an idle admin
+        client has stood still for 3 s to look for it, in the middle of a take-over.
         """
         deadline = time.monotonic() + REQUEST_TIMEOUT_S
         while True:
             try:
-                return self._ask(spec)
+                first, end = self._consumer.get_watermark_offsets(self._partition, timeout=REQUEST_TIMEOUT_S)
             except KafkaException as error:
-                self._admin = None
-                if not _is_passing_by(error) or time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     where = f"{self._partition.topic}/{self._partition.partition}"
                     raise Unavailable(f"cannot ask for the bounds of {where}: {error}") from error
                 time.sleep(RETRY_S)
-
-    def _ask(self, spec: OffsetSpec) -> int:
-        self._admin = self._admin or AdminClient({"bootstrap.servers": self._brokers, "log_level": 2})
-        asked = self._admin.list_offsets(
-            {self._partition: spec},
-            isolation_level=self._isolation,
-            request_timeout=REQUEST_TIMEOUT_S,
-        )
-        return int(next(iter(asked.values())).result().offset)
+            else:
+                return first, end
 
     def seek(self, offset: int) -> None:
         """Go on reading at this offset."""
@@ -155,12 +143,6 @@ class LogReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _is_passing_by(error: KafkaException) -> bool:
-    """Return whether the same question may be answered in a moment."""
-    cause: KafkaError = error.args[0]
-    return cause.retriable() or cause.code() == KafkaError._NOENT  # noqa: SLF001 - no leader yet
 
 
 def _config(brokers: str, group: str, *, read_committed: bool) -> dict[str, str | int | bool]:

@@ -15,6 +15,8 @@ from twilight.ops.logs import get
 
 LEADER_TOPIC = "CoreLeader"
 SESSION_MS = 6_000
+HEARTBEAT_MS = 500
+"""A standby hears of the leader's death with its next heartbeat, so a take-over waits this long at most for it."""
 
 log = get(__name__)
 
@@ -35,7 +37,7 @@ class Leadership:
                 "group.id": topic,
                 "group.instance.id": instance,
                 "session.timeout.ms": SESSION_MS,
-                "heartbeat.interval.ms": SESSION_MS // 4,
+                "heartbeat.interval.ms": HEARTBEAT_MS,
                 "partition.assignment.strategy": "cooperative-sticky",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "latest",

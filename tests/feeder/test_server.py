@@ -3,12 +3,14 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import time
 from pathlib import Path
 
 import pytest
 from tests.feeder import processes
+from tests.feeder.conftest import Desk
 from typer.testing import CliRunner
 from websockets.asyncio.client import connect
 
@@ -18,7 +20,11 @@ from twilight.core.feed import AcceptedTick, Feed, Refusal
 from twilight.domain.index import tick as ticks
 from twilight.domain.index.tick import PriceTick
 from twilight.feeder.clock import SystemClock
+from twilight.feeder.connection import VenueKeeper
+from twilight.feeder.server import note
 from twilight.feeder.timer import ticks as timer
+from twilight.feeder.venues import VENUES
+from twilight.ops.health import Health
 
 
 async def received(url: str, count: int) -> list[str]:
@@ -193,3 +199,15 @@ def test_the_operator_ends_a_halt_with_a_signal(tmp_path: Path) -> None:
 def _fault(control: str, spec: str) -> None:
     result = CliRunner().invoke(local, ["fault", "--control", control, spec])
     assert result.exit_code == 0, result.output
+
+
+def test_without_a_price_readiness_says_how_many_venues_answer_and_why_not(desk: Desk) -> None:
+    keepers = [
+        VenueKeeper(VENUES[name], desk.books[name], desk.clock, 5_000, random.Random(1)) for name in ("kraken", "okx")
+    ]
+    keepers[0].failed("cannot connect: Name or service not known")
+    priced = Health().check("price")
+    desk.clock.ms += 250
+    blind = desk.maker.make(desk.clock.ms, desk.clock.ms, desk.clock.wall_at(desk.clock.ms))
+    note(priced, blind.tick, keepers)
+    assert priced.text() == ("error: status STARTING, 0 of 2 venues answer, cannot connect: Name or service not known")

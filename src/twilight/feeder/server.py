@@ -87,7 +87,7 @@ class Feeder:
             self.hub.publish(tick_text.encode(published.tick))
             for recorder in self.recorders:
                 recorder.offer(published)
-            _note(priced, published.tick, self.keepers.values())
+            note(priced, published.tick, self.keepers.values())
 
 
 async def run(config: FeederConfig, stop: Stop) -> None:
@@ -135,7 +135,7 @@ def _sinks(config: FeederConfig) -> list[Sink]:
     return sinks
 
 
-def _note(check: Check, tick: tick_text.PriceTick, keepers: Collection[VenueKeeper]) -> None:
+def note(check: Check, tick: tick_text.PriceTick, keepers: Collection[VenueKeeper]) -> None:
     """Tell readiness: the feeder is ready while its price may be traded on; else how many venues there are, and why."""
     if tick.status in tick_text.TRADABLE:
         check.ok()

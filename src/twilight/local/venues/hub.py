@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -183,11 +182,3 @@ class Hub:
         for name, server in self.servers.items():
             if self._refuses(name):
                 server.cut()
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write a JSON file that a reader never sees half written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
-    partial.replace(path)

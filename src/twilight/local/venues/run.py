@@ -9,9 +9,10 @@ from typing import Final
 
 import msgspec
 
+from twilight.local.files import write_json
 from twilight.local.process import StopSignal
 from twilight.local.venues.floor import Floor
-from twilight.local.venues.hub import Hub, WaitFor, write_json
+from twilight.local.venues.hub import Hub, WaitFor
 from twilight.local.venues.market import Walk
 from twilight.local.venues.registry import VENUES
 from twilight.local.venues.replay import Recording

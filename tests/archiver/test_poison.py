@@ -1,6 +1,8 @@
 """No record stops the archiver; each bad one is in the dead letters once (storage specification 11, "poison-proof")."""
 
+import json
 import random
+from pathlib import Path
 
 import pytest
 from archiving import Archive, price, record
@@ -118,6 +120,17 @@ def test_a_number_written_as_null_is_marked_and_left_out_of_aggregates(archive: 
     assert archive.rows("SELECT entryprice, anomaly FROM trader_order") == [(None, "NULL_NUMBER")]
     assert archive.one("SELECT count(*) FROM candle") == 0
     assert archive.one("SELECT count(*) FROM trade") == 0
+
+
+def test_a_pool_s_number_written_as_null_is_marked_in_both_tables(archive: Archive, shared_dir: Path) -> None:
+    event = json.loads((shared_dir / "spec" / "examples" / "event.PoolUpdate.AddFundingData.json").read_text())
+    command, pool, _ = event["PoolUpdate"]
+    command["AddFundingData"][-1] = pool["total_locked_value"] = None
+    archive.feed([record(0, json.dumps(event).encode())])
+
+    assert archive.dead() == []
+    assert archive.rows("SELECT payment, anomaly FROM lend_pool_command") == [(None, "NULL_NUMBER")]
+    assert archive.rows("SELECT total_locked_value, anomaly FROM lend_pool") == [(None, "NULL_NUMBER")]
 
 
 def test_control_characters_in_texts_are_stored_as_they_are(archive: Archive) -> None:

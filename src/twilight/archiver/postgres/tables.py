@@ -58,11 +58,11 @@ ORDER_COMMAND = _table("order_command", "order_kind order_uuid family variant re
 LEND_POOL = _table(
     "lend_pool",
     """sequence nonce aggregate_log_sequence last_snapshot_id total_pool_share total_locked_value pending_orders
-    pending_detail last_output_state event_sequence derived""",
+    pending_detail last_output_state event_sequence derived anomaly""",
 )
 LEND_POOL_COMMAND = _table(
     "lend_pool_command",
-    "parent_ordinal command order_uuid payment sequence funding_rate args",
+    "parent_ordinal command order_uuid payment sequence funding_rate args anomaly",
 )
 PRICE = _table("btc_usd_price", "price ts ts_ns anomaly")
 FUNDING_RATE = _table("funding_rate", "rate price price_derived ts ts_ns anomaly")

@@ -92,7 +92,19 @@ def _derived(pool: PoolTotals, sequence: int) -> Row:
     count = pool.pending_count
     summary = {"nonce": pool.nonce, "len": count, "amount": pool.pending_amount, "count": count}
     totals = (pool.total_pool_share, pool.total_locked_value)
-    return (0, pool.nonce, pool.aggregate_log_sequence, 0, *totals, json_text(summary), None, None, sequence, True)
+    return (
+        0,
+        pool.nonce,
+        pool.aggregate_log_sequence,
+        0,
+        *totals,
+        json_text(summary),
+        None,
+        None,
+        sequence,
+        True,
+        None,
+    )
 
 
 def _price_minute(batch: Batch, entry: Entry, pool: PoolTotals) -> None:

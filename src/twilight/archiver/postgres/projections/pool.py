@@ -9,17 +9,19 @@ from msgspec.structs import asdict
 from twilight.archiver.postgres import tables
 from twilight.archiver.postgres.projections.shape import Projection, Rows
 from twilight.archiver.postgres.tables import Row
-from twilight.archiver.postgres.values import json_text, number
+from twilight.archiver.postgres.values import anomaly_of, json_text, number
 from twilight.archiver.record import Entry
 from twilight.wire import events as e
 from twilight.wire.commands import FundingCycleCommand, LendPool, LendPoolCommand
 
 
 def _pool_update(entry: Entry, event: e.PoolUpdateEvent) -> Rows:
-    for ordinal, row in enumerate(_commands(event.command, event.seq)):
+    for ordinal, row in enumerate(_commands(entry, event.command, event.seq)):
         yield tables.LEND_POOL_COMMAND, (*entry.source._replace(ordinal=ordinal), *row)
     if event.pool is not None:
-        yield tables.LEND_POOL, (*entry.source, *_snapshot(event.pool), event.seq, False)
+        numbers = (event.pool.total_pool_share, event.pool.total_locked_value, event.pool.pending_orders.amount)
+        anomaly = anomaly_of(entry, numbers)
+        yield tables.LEND_POOL, (*entry.source, *_snapshot(event.pool), event.seq, False, anomaly)
 
 
 def _snapshot(pool: LendPool) -> Row:
@@ -43,21 +45,23 @@ def _snapshot(pool: LendPool) -> Row:
     )
 
 
-def _commands(command: LendPoolCommand, seq: int) -> Iterator[Row]:
+def _commands(entry: Entry, command: LendPoolCommand, seq: int) -> Iterator[Row]:
     """Yield the command's own row, then one for each command of a batch inside it."""
-    yield _row(None, command, seq)
+    yield _row(entry, None, command, seq)
     for nested in _batch(command):
-        yield _row(0, nested, seq)
+        yield _row(entry, 0, nested, seq)
 
 
-def _row(parent_ordinal: int | None, command: LendPoolCommand, seq: int) -> Row:
+def _row(entry: Entry, parent_ordinal: int | None, command: LendPoolCommand, seq: int) -> Row:
     variant, payload = command.variant()
     order = getattr(payload, "order", None)
     payment = getattr(payload, "payment", getattr(payload, "amount", None))
     cycle = _cycle(command)
-    rate = None if cycle is None else number(cycle.rate)
+    rate = None if cycle is None else cycle.rate
     uuid = None if order is None else order.uuid
-    return (parent_ordinal, variant, uuid, number(payment), seq, rate, json_text(_arguments(payload)))
+    anomaly = anomaly_of(entry, (payment, rate))
+    arguments = json_text(_arguments(payload))
+    return (parent_ordinal, variant, uuid, number(payment), seq, number(rate), arguments, anomaly)
 
 
 def _arguments(payload: Any) -> object:  # noqa: ANN401 - any variant's payload

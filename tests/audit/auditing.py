@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,7 +37,11 @@ def archive_and_audit(environment: Mapping[str, str], core_address: str, databas
         "RELAYER_STATE_QUEUE": f"{environment['CORE_EVENT_LOG']}-S",
     }
     archiver = Service(environment, log)
+    deadline = time.monotonic() + WAIT_S
     try:
+        while "streams" not in archiver.ready():  # before that there may be no tables, and no topic of states
+            assert time.monotonic() < deadline, log.read_text()[-2_000:]
+            time.sleep(0.2)
         audit(environment, core_address, "--without-questdb")
     finally:
         archiver.kill()

@@ -31,7 +31,7 @@ from twilight.wire.keys import EventKey, decode_key
 from twilight.wire.translate import encode, event_from_wire
 
 POSITIONS = 100_000
-COMMANDS = 10_000
+COMMANDS = 5_000
 MARGIN_SATS = 100.0
 NOW_NS = 1_775_808_000_000_000_000
 GENESIS = Genesis("85c5b2e5-bcda-4ab1-9b83-2de488aa6357", tlv_sats=10**12, tps=10**9)

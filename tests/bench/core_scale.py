@@ -1,0 +1,128 @@
+"""P7 and P7b: what a tick and an hour of funding cost when very many orders are there.
+
+P7 sets close limits far from the price on both sides and takes the time of a tick that fires none of them: a million
+against ten thousand. P7b charges a million open positions; its peer is the bare arithmetic on plain columns: payment,
+maintenance margin, who is due. Events of the hour are made when they are published, a slice at a time, and not here.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tests.bench._timing import in_turns
+from tests.bench.core_memory import GENESIS, conditions
+
+from twilight.core.ids import Uuids
+from twilight.domain import ledger
+from twilight.domain.engine import Engine, apply_decision, decisions, new_engine
+from twilight.domain.inputs import FundingHour, Tick
+from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
+
+FEW, MANY = 10_000, 1_000_000
+TICKS = 200
+TICK_US_MAX = 1_000
+FLAT = 2.0
+FUNDING_GOAL = 2.0
+RATE_PCT, FEE_PCT, MM_RATIO, PRICE = 0.01, 0.04, 0.4, 65_000.0
+
+
+def founded() -> Engine:
+    """Return an exchange with a pool and a price."""
+    engine = new_engine(Uuids())
+    engine.apply(GENESIS, conditions())
+    engine.apply(Tick(PRICE), conditions())
+    return engine
+
+
+def tick_us(count: int) -> float:
+    """Return the microseconds of a tick that fires none of so many close limits."""
+    engine = founded()
+    sets = engine.state.triggers
+    sets.close_long.rebuild((f"long-{n}", 800_000_000 + n) for n in range(count // 2))
+    sets.close_short.rebuild((f"short-{n}", 500_000_000 - n) for n in range(count // 2))
+    times = []
+    for n in range(TICKS):
+        begun = time.perf_counter()
+        engine.apply(Tick(PRICE + n % 7), conditions())
+        times.append(time.perf_counter() - begun)
+    return statistics.median(times) * 1e6
+
+
+def p7(_shared: Path, runs: int) -> dict[str, Any]:
+    """Return the row of P7: a ratio of times, so less is better."""
+    runs = min(runs, 2)  # a million triggers take their time to set
+    medians = in_turns({"ours": lambda: tick_us(MANY), "peer": lambda: tick_us(FEW)}, runs)
+    ratio = medians["ours"] / medians["peer"]
+    metric = f"us of a tick that fires none of {MANY:,} triggers, against {FEW:,} (less is better, below {TICK_US_MAX})"
+    figures = {"ours": round(medians["ours"]), "peer": round(medians["peer"]), "ratio": round(ratio, 3)}
+    return {
+        "id": "P7",
+        "metric": metric,
+        **figures,
+        "goal": FLAT,
+        "met": ratio <= FLAT and figures["ours"] < TICK_US_MAX,
+    }
+
+
+def position(number: int, side: Side) -> TraderOrder:
+    """Return an open position of its own size, far from its liquidation price."""
+    margin, leverage = 1_000.0 + number % 9_973, 1.0 + number % 5
+    value = margin * leverage
+    texts = (f"{side}-{number}", f"account-{number}", side, OrderStatus.FILLED, OrderType.MARKET)
+    prices = (PRICE, PRICE, value * PRICE, leverage, margin, margin, "", PRICE / 2, value * 2, value / 100, 1.0)
+    return TraderOrder(*texts, *prices, 0.0, 0.0, 0, 0, number + 1, 0.0, 0.0)
+
+
+def crowded() -> Engine:
+    """Return an exchange with a million open positions, most of them long."""
+    engine = founded()
+    state = engine.state
+    for number in range(MANY):
+        side = Side.SHORT if number % 3 == 0 else Side.LONG
+        state.ledger(side).add(position(number, side))
+    state.exposure.long_size, state.exposure.short_size = 2 * 10**15, 10**15
+    return engine
+
+
+def charged(engine: Engine, hour: int) -> None:
+    """Charge everybody one hour; the events are not read."""
+    for decision in decisions(engine.state, FundingHour(hour), conditions(), engine.context):
+        apply_decision(engine.state, decision)
+
+
+def scanned(engine: Engine) -> None:
+    """Go through the same columns with the bare arithmetic."""
+    for book in (engine.state.triggers.liquidate_long, engine.state.triggers.liquidate_short):
+        figures = book.figures()
+        pay = RATE_PCT * figures[ledger.SIZE] / (PRICE * 100)
+        left = np.maximum(figures[ledger.AVAILABLE] - pay, 0.0)
+        worth = figures[ledger.WORTH]
+        needed = (MM_RATIO * figures[ledger.VALUE] + FEE_PCT * worth + RATE_PCT * worth) / 100
+        np.flatnonzero(left <= needed)
+
+
+def milliseconds(work: Callable[[], None]) -> float:
+    """Return the processor time of one run."""
+    begun = time.process_time()
+    work()
+    return (time.process_time() - begun) * 1e3
+
+
+def p7b(_shared: Path, runs: int) -> dict[str, Any]:
+    """Return the row of P7b: a ratio of times, so less is better."""
+    engine, hours = crowded(), iter(range(493_300, 10**6))
+    contests = {
+        "ours": lambda: milliseconds(lambda: charged(engine, next(hours))),
+        "peer": lambda: milliseconds(lambda: scanned(engine)),
+    }
+    medians = in_turns(contests, runs)
+    ratio = medians["ours"] / medians["peer"]
+    metric = f"ms of the funding of {MANY:,} positions, against a numpy scan of the same columns (less is better)"
+    figures = {"ours": round(medians["ours"], 1), "peer": round(medians["peer"], 1), "ratio": round(ratio, 3)}
+    return {"id": "P7b", "metric": metric, **figures, "goal": FUNDING_GOAL, "met": ratio <= FUNDING_GOAL}
+
+
+BENCHES = {"P7": p7, "P7b": p7b}

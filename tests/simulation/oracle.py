@@ -16,6 +16,7 @@ from tests.simulation.market import sent_s
 
 from twilight.audit.answers import Answers
 from twilight.audit.books import Books
+from twilight.audit.finding import Finding
 from twilight.bus import Record
 from twilight.core import memory
 from twilight.core.recovery import fold
@@ -42,6 +43,8 @@ class Oracle:
     records: Records
     holders: Mapping[int, str]
     """Which core was given each epoch of the writer."""
+    topic_ids: Mapping[str, str]
+    """Queue name to the id of its topic."""
     arrived_ms: Mapping[str, Mapping[int, int]] | None
     """Queue name to offset to the time at which the brokers took the record; None: prices need not be younger (R5)."""
     chain: ChainJudge | None = None
@@ -49,7 +52,7 @@ class Oracle:
     hashes: dict[int, str] = field(default_factory=dict)
     engine: Engine = field(default_factory=fresh_engine)
     offset: int = -1
-    answers: Answers = field(default_factory=Answers)
+    answers: Answers = field(init=False)
     kinds: Counter[str] = field(default_factory=Counter)
     not_commands: int = 0
     _books: Books = field(default_factory=Books)
@@ -58,6 +61,9 @@ class Oracle:
     _hours: list[int] = field(default_factory=list)
     _priced_epoch: int | None = None
     _accepted_ns: int = 0
+
+    def __post_init__(self) -> None:
+        self.answers = Answers(dict(self.topic_ids))
 
     def read(self, log: Topic, hash_at: Sequence[int]) -> None:
         """Fold the log; remember the hash at each of the offsets."""
@@ -75,7 +81,7 @@ class Oracle:
         assert isinstance(key, EventKey)
         self.kinds[key.event_type] += 1
         self._books.take(event)
-        self.answers.take(event, key)
+        self.answers.take(event, key, record.offset)
         metadata = key.metadata or {}
         if self.chain is not None:
             self.chain.outcomes |= {metadata["intent"]} if "intent" in metadata else set()
@@ -134,8 +140,7 @@ class Oracle:
     def judge(self, queues: Mapping[str, Topic], failed: Topic) -> list[str]:
         """Return every fault; an empty list is a right run."""
         self._judge_hashes()
-        for name, topic in queues.items():
-            found = self.answers.check(name, [record for record, _ in topic.committed()])
+        for found in self.judge_answers(queues):
             self.faults += [f"{found.name}: {fault}" for fault in found.faults]
         self.faults += self._books.close().faults
         self.faults += violations(self.engine.state)
@@ -145,6 +150,15 @@ class Oracle:
         if kept != self.not_commands:
             self.faults.append(f"{self.not_commands} records were no commands, {kept} are kept in {failed.name}")
         return self.faults
+
+    def judge_answers(self, queues: Mapping[str, Topic]) -> list[Finding]:
+        """Return whether every command of every queue has its answers, and every answer its command."""
+        for name, topic in queues.items():
+            queue = self.answers.queues[name]
+            queue.judge(record for record, _ in topic.committed())
+            queue.pass_over(topic.stable_end)
+            queue.close(0)
+        return self.answers.findings()
 
     def _judge_hashes(self) -> None:
         for shown, offset in self.records.shown:

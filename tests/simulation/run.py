@@ -139,10 +139,7 @@ class Run:
     def _all_is_answered(self) -> bool:
         oracle = self._oracle()
         oracle.read(self.log, ())
-        return all(
-            oracle.answers.check(name, [record for record, _ in topic.committed()]).holds
-            for name, topic in self.queues.items()
-        )
+        return all(found.holds for found in oracle.judge_answers(self.queues))
 
     def _check_live_states(self) -> None:
         """The leader holds what the log says, and the standby holds the same."""
@@ -182,7 +179,8 @@ class Run:
         settings = self.hosts[0].settings
         holders = self.clusters[HOME].coordinator(settings.core_transactional_id).holders
         arrivals = self._arrivals() if settings.intake == "tick" else None
-        return Oracle(self.records, holders, arrivals, ChainJudge() if self.has_chain else None)
+        topic_ids = {name: topic.topic_id for name, topic in self.queues.items()}
+        return Oracle(self.records, holders, topic_ids, arrivals, ChainJudge() if self.has_chain else None)
 
     def _arrivals(self) -> dict[str, dict[int, int]]:
         return {name: {r.offset: r.timestamp_ms for r, _ in topic.committed()} for name, topic in self.queues.items()}

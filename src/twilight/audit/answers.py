@@ -84,8 +84,7 @@ class QueueAnswers:
         self.reached, self._newest = max(command, self.reached), command
         if not isinstance(event, e.TxHashEvent):
             return
-        request_id = metadata.get("request_id", "")
-        if event.request_id != request_id and event.order_status not in DROPPED:
+        if not _is_for(event, metadata.get("request_id")):
             self._faults.add(f"offset {command}: the answer at offset {offset} is for request {event.request_id!r}")
         if command < self.judged and command not in self._open and command not in self._statuses:
             self._faults.add(f"offset {command}: answered again at offset {offset} of the log: {event.order_status}")
@@ -160,6 +159,13 @@ class QueueAnswers:
             name: self._counts[name] for name in names if name not in optional or self._counts[name]
         }
         return finding(f"answers of {self._name}", figures, self._faults)
+
+
+def _is_for(event: e.TxHashEvent, request_id: str | None) -> bool:
+    """Return whether an answer is for the request that its key names; what was no command has none that counts (C6)."""
+    if event.order_status in DROPPED or (request_id is None and event.order_status == "SerializationError"):
+        return True
+    return event.request_id == (request_id or "")
 
 
 def _command(record: Record) -> RpcCommand | None:

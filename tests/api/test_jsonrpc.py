@@ -205,6 +205,19 @@ def test_an_object_that_is_no_request_is_told_so_under_its_id(body: str, id_: ob
     assert (code(answer), answer["id"]) == (-32600, id_)
 
 
+@pytest.mark.parametrize("depth", [500, 900, 950, 970, 980, 990, 1_100, 100_000])
+def test_however_deep_a_body_is_nested_it_is_answered_and_costs_no_other_call(depth: int) -> None:
+    deep = '{"jsonrpc":"2.0","method":"add","params":' + "[" * depth + "]" * depth + ' ,"id":1}'
+    _, alone = reply(deep)
+    assert code(alone) in {-32700, -32602}
+    _, together = reply('[{"jsonrpc":"2.0","method":"nothing","id":7},' + deep + "]")
+    if isinstance(together, list):
+        assert together[0] == {"jsonrpc": "2.0", "result": "here", "id": 7}
+        assert code(together[1]) == code(alone)
+    else:
+        assert code(together) == -32700
+
+
 def test_an_unknown_method_is_told_so() -> None:
     answer = result(call("unknown"))
     assert answer["error"] == {"code": -32601, "message": "Method not found"}

@@ -63,6 +63,7 @@ async def candle_rows(
         offset: how many to leave out at the beginning.
         quest: QuestDB, asked first where there is one.
     """
+    since = max(since, _EPOCH)
     resolution, base, length = INTERVALS[interval]
     now = datetime.now(UTC)
     if since > now:

@@ -99,7 +99,11 @@ def _members(text: bytes) -> dict[str, Raw]:
         raise RefusedRequest(InvalidRequest()) from None
     except _UNREADABLE:
         raise RefusedRequest(_why_unreadable(text)) from None
-    if not _is_plain(text, members) and _has_doubled_members(text):
+    try:
+        doubled = not _is_plain(text, members) and _has_doubled_members(text)
+    except RecursionError:  # nested deeper than we can look
+        raise RefusedRequest(ParseError()) from None
+    if doubled:
         raise RefusedRequest(InvalidRequest("Invalid request: doubled members"))
     return members
 

@@ -4,10 +4,12 @@ from typing import Any, cast
 
 import pytest
 
+from twilight.api.auth.submissions import Reservation, Submission
 from twilight.api.call import Call
 from twilight.api.errors import CallFailed
 from twilight.api.orders.intake import Acknowledgement, Intake
 from twilight.api.orders.queue import AckQueue
+from twilight.api.orders.view import OrderState
 from twilight.bus import Unacknowledged
 from twilight.ops.errors import Unavailable
 from twilight.sdk import messages
@@ -15,6 +17,7 @@ from twilight.sdk.messages import Open
 from twilight.wire.client_messages import encode_message
 from twilight.wire.identity import Identity
 
+ORDER = "00000000-0000-4000-8000-000000000001"
 ALICE = Identity.from_seed(b"alice who opens positions")
 OPEN = encode_message(
     messages.create_trader_order(ALICE, Open(side="LONG", margin_sats=1_000, leverage=10, price=65_000))
@@ -53,6 +56,47 @@ def test_an_acknowledged_order_has_a_request_id() -> None:
     broker = Broker(None)
     taken = submit(broker)
     assert broker.keys == [f"CreateTraderOrder-{taken.id_key}".encode()]
+
+
+class Reserved:
+    """Remembers the first submission; it was never confirmed."""
+
+    def __init__(self) -> None:
+        self.first: Reservation | None = None
+
+    async def reserve(self, made: Submission) -> Reservation:
+        self.first = self.first or Reservation(made.request_id, made.payload_sha256, sent=False)
+        return self.first
+
+    async def confirm(self, request_id: str) -> None:
+        assert self.first is not None
+        assert request_id == self.first.request_id
+
+
+class Orders:
+    """One order of Alice's, in the state that the test gives it."""
+
+    status = "FILLED"
+
+    async def find(self, uuid: str, *, lend: bool) -> OrderState:
+        del lend
+        return OrderState(uuid, ALICE.address, self.status)
+
+
+def test_a_close_that_is_repeated_after_a_lost_acknowledgement_is_sent_again_though_the_order_is_closed() -> None:
+    close = encode_message(messages.execute_trader_order(ALICE, ORDER, messages._memo(ALICE, (1, 1))))
+    broker, orders = Broker(Unacknowledged("no acknowledgement in time")), Orders()
+
+    async def work() -> Acknowledgement:
+        intake = Intake(AckQueue(broker), cast("Any", orders), cast("Any", Reserved()))
+        call = Call(cast("Any", None), [(b"idempotency-key", b"key-1")])
+        with pytest.raises(CallFailed, match="same Idempotency-Key"):
+            await intake.submit(call, "ExecuteTraderOrder", close, known_orders_only=True)
+        orders.status, broker.fate = "SETTLED", None
+        return await intake.submit(call, "ExecuteTraderOrder", close, known_orders_only=True)
+
+    taken = asyncio.run(work())
+    assert broker.keys == [f"ExecuteTraderOrder-{taken.id_key}".encode()] * 2
 
 
 def test_an_order_that_kafka_refuses_was_not_sent() -> None:

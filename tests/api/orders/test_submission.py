@@ -7,8 +7,10 @@ from twilight.api.orders.submission import RefusedMessage, Undecodable, check, r
 from twilight.sdk import messages
 from twilight.sdk.messages import Open
 from twilight.wire.client_messages import ClientMessage, encode_message, script_of
+from twilight.wire.encodings import _members
 from twilight.wire.identity import Identity
 from twilight.wire.transactions import TransactionData
+from twilight.wire.types import SlTpOrder
 
 ALICE = Identity.from_seed(b"alice who opens positions")
 BOB = Identity.from_seed(b"bob who would rather be alice")
@@ -81,12 +83,21 @@ def test_what_is_no_message_of_the_method_is_refused(method: str, data: str, tex
         (replaced(DEPOSIT, deposit=0.0), "Invalid deposit amount"),
         (replaced(DEPOSIT, deposit=-3.0), "Invalid deposit amount"),
         (replaced(SETTLE, execution_price=-1.0), "Invalid order params"),
+        (msgspec.structs.replace(TRIGGERS, sltp=SlTpOrder(sl=-5.0, tp=None)), "Invalid order params"),
     ],
 )
 def test_numbers_out_of_bounds_are_refused_with_their_value(message: ClientMessage, text: str) -> None:
     with pytest.raises(RefusedMessage) as refused:
         check(message, "signature")
     assert refused.value.message == text
+
+
+def test_a_point_that_is_none_is_refused_before_any_reader_of_the_log_meets_it() -> None:
+    _, encoding = next(_members(type(OPEN), OPEN))
+    spoilt = encode_message(OPEN).replace(bytes(encoding).hex(), "ff" * 32)
+    with pytest.raises(RefusedMessage, match="Invalid order params") as refused:
+        check(read("CreateTraderOrder", spoilt), "none")
+    assert "expected a canonical" in refused.value.data["detail"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from twilight.api.stream.polled import BOOK, BOOK_SNAPSHOT, BookFeed, CandleFeed
 from twilight.api.stream.session import Session
 
 NOW = datetime.now(UTC)
-UUIDS = [f"00000000-0000-4000-8000-{number:012d}" for number in range(9)]
+UUIDS = [f"00000000-0000-4000-8000-{number:012d}" for number in range(12)]
 
 
 class Peer:
@@ -107,6 +107,19 @@ def test_a_subscriber_of_changes_can_begin_with_the_whole_book(books: Books) -> 
 
 
 @pytest.mark.servers
+def test_a_snapshot_holds_every_level_that_later_changes_may_touch(books: Books) -> None:
+    async def work(hub: Hub, feed: BookFeed, services: Services) -> None:
+        for number in range(12):
+            entry(books, number, "bid", 100 + number, 10)
+        archived(books, 5)
+        await feed.poll(services.database, 1)
+        (message,) = listen(hub.channels[BOOK], "snapshot").params()
+        assert [level["price"] for level in message["result"]["bid"]] == [(111 - number) / 100 for number in range(12)]
+
+    polled(books, work)
+
+
+@pytest.mark.servers
 def test_the_whole_book_comes_at_most_once_a_second_and_only_when_changed(books: Books) -> None:
     async def work(hub: Hub, feed: BookFeed, services: Services) -> None:
         archived(books, 1)
@@ -164,6 +177,23 @@ def test_the_current_candle_is_sent_when_an_event_changed_it(books: Books) -> No
         await feed.poll(services.database, 4)
         got = [(m["seq"], m["prev_seq"], [c["close"] for c in m["result"]]) for m in peer.params()]
         assert got == [(7, None, ["2"]), (9, 7, ["3"])]
+
+    books.work(work)
+
+
+@pytest.mark.servers
+def test_a_candle_that_closes_late_is_sent_once_more_with_its_final_figures(books: Books) -> None:
+    async def work(services: Services) -> None:
+        channel = Channel("candle_data")
+        feed = CandleFeed("ONE_DAY", (channel,))
+        peer = listen(channel)
+        day = timedelta(days=1)
+        books.candle(86_400, today := floor(datetime.now(UTC), day), ("1", "2", "1", "2"), last_offset=7)
+        books.candle(86_400, today - day, ("1", "1", "1", "1"), last_offset=5)
+        feed._since = today - day  # yesterday's candle was the newest at the last reading
+        await feed.poll(services.database, 1)
+        await feed.poll(services.database, 2)
+        assert [[c["close"] for c in m["result"]] for m in peer.params()] == [["1", "2"]]
 
     books.work(work)
 

@@ -95,6 +95,27 @@ def test_what_is_no_event_is_counted_and_passed_over() -> None:
     assert (heard.seqs(), heard.folded[0].unreadable) == ([3, 5], 1)
 
 
+@pytest.mark.parametrize("moment", ["2026-04-10T23:59:60+00:00", "1775779200000000"])
+def test_every_time_that_the_wire_knows_is_told_in_utc(moment: str) -> None:
+    odd = Record("log", 0, 4, 0, b"insert_CurrentPrice", b'{"CurrentPriceUpdate":[65000.0,"%b"]}' % moment.encode())
+    heard = follow(Log([odd]), lambda heard, _: bool(heard.seqs()))
+    (message,) = heard.folded[0].messages
+    assert message.result in {b'[65000.0,"2026-04-11T00:00:00Z"]', b'[65000.0,"2026-04-10T00:00:00Z"]'}
+
+
+@pytest.mark.parametrize("moment", ["tomorrow", "2026-02-30T00:00:00Z", "999999999999999999"])
+def test_a_time_that_is_none_costs_its_own_record_only(moment: str) -> None:
+    odd = Record("log", 0, 4, 0, b"insert_CurrentPrice", b'{"CurrentPriceUpdate":[65000.0,"%b"]}' % moment.encode())
+    heard = follow(Log([odd, record(5)]), lambda heard, _: bool(heard.seqs()))
+    assert (heard.seqs(), heard.folded[0].unreadable) == ([5], 1)
+
+
+def test_a_fault_of_ours_is_told_as_a_log_that_cannot_be_read() -> None:
+    log = Log(RuntimeError("a bug"), [record(4)])
+    heard = follow(log, lambda heard, _: bool(heard.seqs()))
+    assert (heard.failures, heard.seqs()) == (["a bug"], [4])
+
+
 def test_the_end_of_the_log_is_told_and_so_is_that_it_is_not_known() -> None:
     async def work() -> int:
         log = Log()

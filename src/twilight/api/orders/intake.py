@@ -81,7 +81,8 @@ class Intake:
             raise CallFailed("Idempotency key was used for another order", reason="IDEMPOTENCY_KEY_REUSED")
         if taken.sent:
             return Acknowledgement(SUBMITTED, taken.request_id)
-        if known_orders_only:
+        is_repeat = taken.request_id != draft.request_id
+        if known_orders_only and not is_repeat:  # the first may have closed the order; the core takes an id once (C7)
             await self._check_order(draft.message)
         acknowledged = await self._enqueue(draft, taken.request_id)
         await self.submissions.confirm(taken.request_id)

@@ -21,6 +21,7 @@ from twilight.wire.client_messages import (
     memo_of,
     script_of,
 )
+from twilight.wire.encodings import check_encodings
 from twilight.wire.errors import Quarantine
 from twilight.wire.identity import Account, BadSignature, IdentityError
 from twilight.wire.numbers import display_f64
@@ -88,7 +89,9 @@ def check(message: ClientMessage, verify: Verify) -> None:
         RefusedMessage: ``Invalid order params``, or the text of the broken rule.
     """
     try:
+        check_encodings(message)
         _check_numbers(message.order)
+        _check_numbers(getattr(message, "sltp", None))
         if verify == "signature":
             PROOFS[type(message)](message)
     except (IdentityError, Quarantine) as refused:
@@ -104,9 +107,9 @@ def invalid(detail: str) -> RefusedMessage:
     return RefusedMessage("Invalid order params", reason="INVALID_ORDER_PARAMS", detail=detail)
 
 
-def _check_numbers(order: Wire) -> None:
+def _check_numbers(order: Wire | None) -> None:
     """Refuse negative numbers, but for those that have a text of their own; the codec refuses all that are none."""
-    for name in order.__struct_fields__:
+    for name in () if order is None else order.__struct_fields__:
         value = getattr(order, name)
         if isinstance(value, float) and value < 0 and name not in ("initial_margin", "deposit"):
             raise invalid(f"{name} must not be negative, was {display_f64(value)}")

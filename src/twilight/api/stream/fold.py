@@ -6,7 +6,7 @@ order, by its status alone (decisions S2), so the stream agrees with ``recent_tr
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -26,11 +26,13 @@ from twilight.wire.events import (
     decode_event,
 )
 from twilight.wire.keys import EventKey, decode_key
+from twilight.wire.times import time_ns
 from twilight.wire.types import TraderOrder
 
 PRICES, TRADES = "live_price_data", "recent_trades"
 FILLED_KEPT = 200_000
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OPPOSITE = {"LONG": "SHORT", "SHORT": "LONG"}
 _ENCODER = msgspec.json.Encoder()
 
@@ -79,10 +81,9 @@ class Fold:
                 continue
             try:
                 event = decode_event(record.value or b"", record.timestamp_ms)
-            except Quarantine:
+                self._add(folded, record.offset, event)
+            except (Quarantine, ValueError, OverflowError):  # no event, or one whose time is none
                 folded.unreadable += 1
-                continue
-            self._add(folded, record.offset, event)
         return folded
 
     def _add(self, folded: Folded, seq: int, event: Event) -> None:
@@ -144,5 +145,9 @@ def _is_wanted(key: bytes | None) -> bool:
 
 
 def clock_text(text: str) -> str:
-    """Return a time of the wire in UTC with ``Z``, as every other answer gives it."""
-    return time_text(datetime.fromisoformat(text))
+    """Return a time of the wire in UTC with ``Z``, as every other answer gives it.
+
+    Raises:
+        ValueError, OverflowError: the text is no time, or one that has no year of four digits.
+    """
+    return time_text(_EPOCH + timedelta(microseconds=time_ns(text) // 1_000))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from twilight.api.book import levels
+from twilight.api.book import BOOK_LEVELS, levels
 from twilight.api.candles import INTERVALS, ONE_DAY_CHANGE, candle_rows
 from twilight.api.database import Database
 from twilight.api.errors import RpcError
@@ -75,7 +75,8 @@ class CandleFeed:
         else:
             current = floor(now, self._length)
             candles, seq = await candle_rows(database, self._interval, self._since or current, 2, 0)
-            self._since = current
+            # From the newest candle on: until the next one is there, it may still change.
+            self._since = datetime.fromisoformat(candles[-1].start) if candles else self._since or current
         if candles and seq is not None and seq > self._seq:
             self._publish(candles, seq)
 
@@ -101,7 +102,7 @@ class BookFeed:
         self._changes, self._snapshots = changes, snapshots
         self._levels: Levels | None = None
         self._shown = b""
-        changes.snapshot = self._whole
+        changes.snapshot = self._all_levels
 
     async def poll(self, database: Database, turn: int) -> None:
         """Publish the levels that differ from the last reading."""
@@ -115,7 +116,7 @@ class BookFeed:
         for side, price_cents in changed(before, found):
             level = BookLevel("", found.get((side, price_cents), 0.0), price_cents / 100)
             self._changes.publish(seq, _ENCODER.encode({side: level}))
-        whole = self._whole()
+        whole = self._whole(BOOK_LEVELS)
         if not turn % SLOW_POLLS and whole is not None and whole != self._shown:
             self._snapshots.publish(seq, whole)
             self._shown = whole
@@ -127,10 +128,14 @@ class BookFeed:
         for subscription in list(self._changes.subscribers):
             self._changes.pump(subscription)
 
-    def _whole(self) -> bytes | None:
+    def _all_levels(self) -> bytes | None:
+        """Return every level: the changes that follow may touch any of them."""
+        return self._whole(None)
+
+    def _whole(self, levels_max: int | None) -> bytes | None:
         if self._levels is None:
             return None
-        sides = (levels(self._levels, side) for side in ("bid", "ask"))
+        sides = (levels(self._levels, side, levels_max) for side in ("bid", "ask"))
         return _ENCODER.encode(Book(*sides))
 
     def rest(self) -> None:

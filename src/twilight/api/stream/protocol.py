@@ -186,13 +186,15 @@ class SocketProtocol(asyncio.Protocol):
         """Answer the calls of this connection one after the other."""
         core = cast("Core", self._core)
         call = Call(self.socket_settings.services, self._headers, self.session)
-        while self._inbox and not self._closing:
-            reply = await core.answer(self._inbox.popleft(), call)
-            if reply.body:
-                self.write(text_frame(reply.body))
-            self.session.activate()
-            self._read_on()
-        self._worker = None
+        try:
+            while self._inbox and not self._closing:
+                reply = await core.answer(self._inbox.popleft(), call)
+                if reply.body:
+                    self.write(text_frame(reply.body))
+                self.session.activate()
+                self._read_on()
+        finally:
+            self._worker = None
 
     def _read_on(self) -> None:
         if not self.blocked and len(self._inbox) < INBOX_MAX and not self._transport.is_closing():

@@ -86,8 +86,9 @@ class Tail:
         while not self._stopped.is_set():
             try:
                 self._follow()
-            except (Unavailable, Corrupt) as error:
-                _log.warning("log_not_readable", error=str(error), position=self._position)
+            except Exception as error:  # noqa: BLE001 - whatever it was: say that the view stands still, and try again
+                expected = isinstance(error, Unavailable | Corrupt)
+                _log.warning("log_not_readable", error=str(error), position=self._position, exc_info=not expected)
                 self._on_loop(self._handlers.failed, str(error))
                 self._answer_ends(None)
                 self._stopped.wait(self._retry_s)

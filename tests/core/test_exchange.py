@@ -228,3 +228,10 @@ def test_a_log_folded_event_by_event_gives_the_state_of_the_hour_that_was_charge
     for offset, (_, key, value) in enumerate(exchange.end_batch().records):
         fold(folded, offset, key, value, 0)
     assert state_hash(folded.state) == state_hash(exchange.engine.state)
+
+
+def test_a_negative_zero_of_a_client_is_a_zero_in_every_event(exchange: Exchange) -> None:  # R17
+    exchange.take_arrival(read_arrival(record(create("a", REQUEST, execution_price=-0.0)), "main", "id"), NOW)
+    values = [value for _, _, value in exchange.end_batch().records]
+    assert len(values) == 4
+    assert not any(b"-0.0" in value for value in values)

@@ -1,14 +1,15 @@
 """What a snapshot holds is the whole state, whatever stands in it (engine I-20)."""
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.core.test_simulate import events, lines, trace
 
 from twilight.core import memory
-from twilight.core.recovery import fold
+from twilight.core.recovery import Start, fold, from_snapshot
 from twilight.core.simulate import simulate
-from twilight.core.snapshot import DamagedSnapshot
+from twilight.core.snapshot import DamagedSnapshot, SnapshotFiles
 from twilight.domain.engine import Engine, new_engine
 from twilight.domain.snapshot import state_hash
 from twilight.domain.state import State
@@ -74,3 +75,13 @@ def test_ties_in_a_trigger_set_keep_their_order() -> None:
 def test_a_body_that_is_not_of_this_log_and_build_is_left_aside(body: bytes, said: str) -> None:
     with pytest.raises(DamagedSnapshot, match=said):
         memory.load(body, "log")
+
+
+def test_a_snapshot_that_knows_more_than_the_log_holds_is_left_aside(tmp_path: Path) -> None:
+    files, engine = SnapshotFiles(tmp_path / "snapshot"), new_engine(lambda: "unused")
+    files.save(memory.dump(folded("default", 5).state, "log", 100, 3, 0))
+    assert from_snapshot(files, "log", engine, Start(100, 2)) == Start(0, 0)
+    assert from_snapshot(files, "log", engine, Start(50, 3)) == Start(0, 0)
+    assert engine.state.pool.log_sequence == 0
+    assert from_snapshot(files, "log", engine, Start(100, 3)) == Start(100, 3)
+    assert engine.state.pool.log_sequence > 0

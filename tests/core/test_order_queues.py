@@ -8,7 +8,7 @@ from twilight.core.order_queues import OrderQueues
 from twilight.core.ports import RealKafka, World
 from twilight.core.queues import QueueSpec
 from twilight.domain.state import State
-from twilight.ops.errors import Corrupt, TwilightError, Unavailable
+from twilight.ops.errors import Corrupt, SettingsError, TwilightError, Unavailable
 from twilight.ops.health import Health
 
 TOPIC, TOPIC_ID = "CLIENT-REQUEST", "id-1"
@@ -38,9 +38,13 @@ class Topic(RealKafka):
     def __init__(self) -> None:
         self.fault: TwilightError | None = None
         self.closed = 0
+        self.policy = "delete"
 
     def ensure(self, brokers: str, names: Sequence[str]) -> dict[str, str]:  # noqa: ARG002 - the cluster's signature
         return dict.fromkeys(names, TOPIC_ID)
+
+    def cleanup_policy(self, brokers: str, topic: str) -> str:  # noqa: ARG002 - the cluster's signature
+        return self.policy
 
     def reader(self, brokers: str, topic: str, start: int | None) -> Reader:  # type: ignore[override]  # noqa: ARG002
         return Reader(self, start)
@@ -86,3 +90,12 @@ def test_a_queue_that_was_cut_is_left_to_the_operator(queues: OrderQueues, topic
     topic.fault = Corrupt("position outside of the log")
     assert (offsets(queues), offsets(queues)) == ([], [])
     assert health.as_dict()["checks"] == {"queue a": "error: position outside of the log"}
+
+
+def test_a_compacted_queue_is_refused_with_what_to_do(topic: Topic, health: Health) -> None:
+    topic.policy = "compact"
+    world = World(topic, lambda _name, work: work(), str)
+    queues = OrderQueues((QueueSpec("a", "one:9092", TOPIC),), "one:9092", health, world, Clock())
+    queues.open(State(), {})
+    with pytest.raises(SettingsError, match=r"CLIENT-REQUEST: expected cleanup\.policy=delete; .*kafka-configs"):
+        queues.read(10)

@@ -35,6 +35,11 @@ def test_each_feeder_may_have_two_keys_while_they_are_being_rotated(monkeypatch:
     [
         ("PRICE_FEED_KEYS", "abc"),
         ("PRICE_FEED_KEYS", f"{KEY},{KEY}"),
+        ("PRICE_FEEDS", "ws://localhost:99999/x"),
+        ("PRICE_FEEDS", "http://localhost:1/"),
+        ("PRICE_FEEDS", "ws://a..b/"),
+        ("PRICE_FEEDS", f"ws://{'a' * 70}.example/"),
+        ("PRICE_FEEDS", "nonsense"),
         ("ORDER_QUEUES", "nonsense"),
         ("ORDER_QUEUE_START", "main"),
         ("FILLED_ON_MARKET", "11"),

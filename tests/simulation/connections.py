@@ -175,6 +175,9 @@ class SimKafka:
         cluster = self._reach("ensure topics", brokers)
         return {name: cluster.ensure(name).topic_id for name in names}
 
+    def cleanup_policy(self, brokers: str, topic: str) -> str:  # noqa: ARG002 - the cluster's signature
+        return "delete"
+
     def topic_ids(self, brokers: str, names: Sequence[str]) -> dict[str, str]:
         cluster = self._reach("topic ids", brokers)
         missing = [name for name in names if name not in cluster.topics]

@@ -6,7 +6,7 @@ their answers are made from the state after them. `CheckVector` is not carried o
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
@@ -47,6 +47,7 @@ class AdminFault(Exception):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
+        self.request_id: int | str | None = None
 
 
 class _Envelope(msgspec.Struct):
@@ -83,7 +84,12 @@ def parse(body: bytes) -> AdminRequest:
         raise AdminFault(INVALID_REQUEST, f"Invalid Request: {error}") from error
     if request.jsonrpc != "2.0" or not isinstance(request.id, int | str | None):
         raise AdminFault(INVALID_REQUEST, "Invalid Request: expected jsonrpc 2.0 and a plain id")
-    return AdminRequest(request.id, request.method, call_of(request.method, request.params))
+    try:
+        call = call_of(request.method, request.params)
+    except AdminFault as fault:
+        fault.request_id = request.id
+        raise
+    return AdminRequest(request.id, request.method, call)
 
 
 def call_of(method: str, params: object) -> AdminCall | None:
@@ -93,8 +99,12 @@ def call_of(method: str, params: object) -> AdminCall | None:
     kind = CALLS.get(method)
     if kind is None:
         raise AdminFault(METHOD_NOT_FOUND, f"Method not found: {method}")
+    named = {} if params is None or params == [] else params
+    unknown = sorted(set(named) - {field.name for field in fields(kind)}) if isinstance(named, dict) else []
+    if unknown:
+        raise AdminFault(INVALID_PARAMS, f"Invalid params: {method} has no member {', '.join(unknown)}")
     try:
-        call: AdminCall = msgspec.convert(params or {}, kind)
+        call: AdminCall = msgspec.convert(named, kind)
     except msgspec.ValidationError as error:
         raise AdminFault(INVALID_PARAMS, f"Invalid params: {error}") from error
     return call

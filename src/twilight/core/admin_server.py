@@ -69,7 +69,7 @@ class AdminServer:
             request = admin.parse(await _body(receive))
             return 200, await self._through_the_loop(request, actor)
         except AdminFault as fault:
-            return 200, admin.fault(None, fault)
+            return 200, admin.fault(fault.request_id, fault)
 
     async def _through_the_loop(self, request: AdminRequest, actor: str) -> bytes:
         if len(self.requests) >= REQUESTS_WAITING_MAX:

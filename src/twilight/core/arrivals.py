@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import fields, replace
 from typing import NamedTuple
 
 from twilight.bus import Record
@@ -59,6 +60,8 @@ def read_command(value: bytes) -> RpcCommand | NotACommand:
         command = command_from_wire(decode_command(value))
     except (Quarantine, Untranslatable) as fault:
         return NotACommand(f"not a command: {fault}", request_id_in(value))
+    if b"-0" in value:
+        command = _without_negative_zeros(command)
     too_long = _too_long(command)
     return command if too_long is None else NotACommand(too_long, request_id_in(value))
 
@@ -67,6 +70,15 @@ def request_id_in(value: bytes) -> str:
     """Return the request id that can be read off bytes that are no command, empty if there is none."""
     found = _REQUEST_ID.findall(value)
     return found[-1].decode() if found else ""
+
+
+def _without_negative_zeros(command: RpcCommand) -> RpcCommand:
+    """Return the command with 0 where it says -0.0, which no event may carry (decisions R17)."""
+    if isinstance(command, SettleOnLimit):
+        return command
+    request = command.request
+    zeros = {field.name: 0.0 for field in fields(request) if getattr(request, field.name) == 0.0}
+    return replace(command, request=replace(request, **zeros))  # type: ignore[arg-type]  # the request's own names
 
 
 def _too_large(value: bytes, key: bytes) -> NotACommand:

@@ -92,5 +92,5 @@ def note_feed(feed: Feed, age_ms: int | None, *, tradable: bool) -> None:
     """Show how the feed stands."""
     FEED_AGE_MS.set(-1 if age_ms is None else age_ms)
     FEED_TRADABLE.set(tradable)
-    for reason, count in feed.refused.items():
+    for reason, count in list(feed.refused.items()):  # the feed's thread may add a reason meanwhile
         TICKS_REFUSED.labels(reason.value).set(count)

@@ -1,13 +1,13 @@
 """Reading the order queues: each on its own, so that one which is away does not stop the others."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from twilight.core.arrivals import Arrival, read_arrival
 from twilight.core.clock import Clock
-from twilight.core.ports import Reader, World
-from twilight.core.queues import QueueSpec, start_of
+from twilight.core.ports import Kafka, Reader, World
+from twilight.core.queues import QueueSpec, compacted_fault, start_of
 from twilight.domain.state import State
 from twilight.ops.errors import SettingsError, TwilightError, Unavailable
 from twilight.ops.health import Health
@@ -19,6 +19,13 @@ Positions = Mapping[str, tuple[str, int]]
 """Topic id and offset of the last command of each queue."""
 
 log = get(__name__)
+
+
+def refuse_compacted(kafka: Kafka, brokers: str, topics: Sequence[str]) -> None:
+    """Return when nothing is ever lost from the topics; raises `SettingsError` that says what to do (W-23)."""
+    for topic in topics:
+        if kafka.cleanup_policy(brokers, topic) != "delete":
+            raise compacted_fault(topic)
 
 
 @dataclass(slots=True)
@@ -113,6 +120,7 @@ class OrderQueues:
         kafka = self._world.kafka
         identify = kafka.ensure if spec.brokers == self._own_brokers else kafka.topic_ids
         topic_id = identify(spec.brokers, [spec.topic])[spec.topic]
+        refuse_compacted(kafka, spec.brokers, [spec.topic])
         start = start_of(spec.name, topic_id, positions, self._named_starts)
         log.info("order queue", queue=spec.name, topic_id=topic_id, start=start)
         return _Open(spec, topic_id, kafka.reader(spec.brokers, spec.topic, start), positions)

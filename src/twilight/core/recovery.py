@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from twilight.bus import Record
 from twilight.core import memory
-from twilight.core.ports import Reader
+from twilight.core.ports import Kafka, Reader
 from twilight.core.snapshot import DamagedSnapshot, SnapshotFiles
 from twilight.domain.engine import Engine
 from twilight.domain.errors import DomainError
@@ -47,13 +47,17 @@ class Start(NamedTuple):
     intents: int = 0
 
 
-def from_snapshot(files: SnapshotFiles, log_id: str, engine: Engine) -> Start:
-    """Put the newest good snapshot into the engine; return where the topics go on, at their start without one."""
+def from_snapshot(files: SnapshotFiles, log_id: str, engine: Engine, ends: Start) -> Start:
+    """Put the newest good snapshot into the engine; return where the topics go on, at their start without one.
+
+    One that knows more than the topics hold until their ``ends`` is as bad as a damaged one: what it knows is lost.
+    """
     for path, body in files.candidates():
         try:
             if isinstance(body, DamagedSnapshot):
                 raise body
             saved = memory.load(body, log_id)
+            _check_ends(Start(saved.next_offset, saved.next_intent), ends)
         except DamagedSnapshot as damage:
             log.warning("snapshot left aside", path=str(path), reason=str(damage))
         else:
@@ -62,6 +66,21 @@ def from_snapshot(files: SnapshotFiles, log_id: str, engine: Engine) -> Start:
             return Start(saved.next_offset, saved.next_intent)
     engine.state = State()
     return Start()
+
+
+def _check_ends(start: Start, ends: Start) -> None:
+    for name, goes_on, end in (("log", start.log, ends.log), ("topic of intents", start.intents, ends.intents)):
+        if goes_on > end:
+            raise DamagedSnapshot(f"expected a state of the {name} up to its end {end} at most, found {goes_on}")
+
+
+def end_of(kafka: Kafka, brokers: str, topic: str) -> int:
+    """Return the last stable offset of a topic; raises `Unavailable`."""
+    reader = kafka.reader(brokers, topic, 0)
+    try:
+        return reader.end_offset()
+    finally:
+        reader.close()
 
 
 Fold = Callable[[Engine, int, bytes | None, bytes | None, int], str]

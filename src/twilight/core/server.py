@@ -25,10 +25,10 @@ from twilight.core.founding import genesis
 from twilight.core.ids import FolderLock, instance_name
 from twilight.core.keeper import Keeper
 from twilight.core.loop import Inbox, Loop
-from twilight.core.order_queues import OrderQueues
+from twilight.core.order_queues import OrderQueues, refuse_compacted
 from twilight.core.payloads import payloads
 from twilight.core.ports import Membership, World, real_world
-from twilight.core.recovery import Follower, from_snapshot
+from twilight.core.recovery import Follower, Start, end_of, from_snapshot
 from twilight.core.settings import CoreSettings
 from twilight.core.snapshot import SnapshotFiles
 from twilight.domain.chain import Attached, Disabled
@@ -94,6 +94,13 @@ async def serve(settings: CoreSettings, stop: Stop) -> None:
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
+        raise_what_ended(feeding)
+
+
+def raise_what_ended(task: asyncio.Task[None]) -> None:
+    """Raise what a task that is over has died of; one that was cancelled has not."""
+    if not task.cancelled():
+        task.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +151,10 @@ class Core:
         log_topic, intent_topic = settings.core_event_log, settings.core_intent_topic
         names = (log_topic, intent_topic, settings.rpc_client_failed_request, settings.core_leader_topic)
         ids = kafka.ensure(settings.broker, names)
+        refuse_compacted(kafka, settings.broker, (log_topic, intent_topic))
         log_id = f"{ids[log_topic]} {ids[intent_topic]}"
-        start = from_snapshot(self._around.files, log_id, self._engine)
+        ends = Start(*(end_of(kafka, settings.broker, topic) for topic in (log_topic, intent_topic)))
+        start = from_snapshot(self._around.files, log_id, self._engine, ends)
         past = Past(
             log_id,
             Follower(self._engine, kafka.reader(settings.broker, log_topic, start.log), start.log),

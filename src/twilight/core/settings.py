@@ -5,6 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -81,6 +82,13 @@ class CoreSettings(Settings):
     @classmethod
     def _queues_can_be_read(cls, text: str) -> str:
         parse_queues(text)
+        return text
+
+    @field_validator("price_feeds")
+    @classmethod
+    def _feeds_can_be_dialled(cls, text: str) -> str:
+        for url in _entries(text):
+            _check_websocket(url)
         return text
 
     @field_validator("price_feed_keys")
@@ -187,6 +195,17 @@ def parse_starts(text: str) -> dict[str, int]:
 
 def _entries(text: str) -> tuple[str, ...]:
     return tuple(entry.strip() for entry in text.split(",") if entry.strip())
+
+
+def _check_websocket(url: str) -> None:
+    """Raise ``ValueError`` for what no websocket can be opened to, wherever it may lead."""
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, (parts.hostname or "").encode("idna")
+    except (ValueError, UnicodeError) as fault:
+        raise ValueError(f"expected ws://host:port/path, found {url!r}: {fault}") from fault
+    if parts.scheme not in {"ws", "wss"} or not host or port == 0:
+        raise ValueError(f"expected ws://host:port/path, found {url!r}")
 
 
 def _public_key(text: str) -> bytes:

@@ -14,9 +14,11 @@ from twilight.core.arrivals import RECORD_BYTES_MAX, read_arrival
 from twilight.core.exchange import Exchange, Topics
 from twilight.core.ids import Uuids
 from twilight.core.recovery import fold
+from twilight.domain import evolve as evolve_module
 from twilight.domain.engine import new_engine
 from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, Genesis, Tick
 from twilight.domain.snapshot import state_hash
+from twilight.domain.state import State
 from twilight.wire.errors import Unencodable
 from twilight.wire.events import encode_event
 from twilight.wire.keys import encode_key
@@ -235,3 +237,33 @@ def test_a_negative_zero_of_a_client_is_a_zero_in_every_event(exchange: Exchange
     values = [value for _, _, value in exchange.end_batch().records]
     assert len(values) == 4
     assert not any(b"-0.0" in value for value in values)
+
+
+def test_a_repeated_command_is_not_read_again_once_its_request_id_is_forgotten(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:  # C5, C7
+    monkeypatch.setattr(evolve_module, "REQUEST_IDS_MAX", 10)
+
+    def from_queue(queue: str, value: bytes, offset: int) -> int:
+        exchange.take_arrival(read_arrival(record(value, offset), queue, "id"), NOW)
+        return exchange.batch.count
+
+    from_queue("b", create("x", REQUEST), 4)
+    assert from_queue("b", create("x", REQUEST), 5) == 4
+    for number in range(11):
+        from_queue("a", create(f"a{number}", f"REQID{number + 100:064X}"), number)
+    assert exchange.engine.state.queues["b"] == ("id", 5)
+    batch = exchange.end_batch()
+    folded = new_engine(Uuids())
+    folded.state = first_state()
+    for offset, (_, key, value) in enumerate(batch.records):
+        fold(folded, offset, key, value, 0)
+    assert folded.state.queues["b"] == ("id", 5)
+    assert from_queue("b", create("x", REQUEST), 5) == 0
+
+
+def first_state() -> State:
+    made = Exchange(new_engine(Uuids()), Topics("events", "failed", "intents"))
+    made.take(Genesis("85c5b2e5-bcda-4ab1-9b83-2de488aa6357"), NOW)
+    made.take(Tick(65_000.0), NOW)
+    return made.engine.state

@@ -20,7 +20,7 @@ from twilight.domain.engine import Engine, apply_decision, decisions
 from twilight.domain.errors import DomainError, NotWritable
 from twilight.domain.events import Event, IntentOpened, TraderOrderFundingUpdate, TxHash, TxHashUpdate
 from twilight.domain.inflight import Intent
-from twilight.domain.inputs import CommandInput, Conditions, Input, NotACommand
+from twilight.domain.inputs import CommandInput, Conditions, Input, NotACommand, QueuePosition
 from twilight.domain.isolating import NOT_JUDGED
 from twilight.domain.orders import OrderStatus, TxHashData
 from twilight.ops.logs import get
@@ -166,6 +166,8 @@ class Exchange:
         self.engine = engine
         self._topics = topics
         self.batch = Batch()
+        self._passed: dict[str, QueuePosition] = {}
+        """Where repeated commands stood that no event tells of yet."""
 
     @property
     def events_topic(self) -> str:
@@ -195,6 +197,7 @@ class Exchange:
         else:
             if self.batch.count == before:
                 self.batch.repeated += 1
+                self._pass(arrival.given.position)
             elif not arrival.is_command:
                 self._keep_bytes(arrival, conditions)
 
@@ -208,6 +211,8 @@ class Exchange:
         state, batch, topic = self.engine.state, self.batch, self._topics.events
         for step, records in self._encoded(given, conditions):
             apply_decision(state, step)
+            if records and "passed" in (step[0].metadata or ()):
+                self._passed.clear()
             if type(step) is Charged:  # an abstract class answers isinstance fifty times as slowly
                 batch.add_charged(step, topic)
             else:
@@ -220,6 +225,7 @@ class Exchange:
         try:
             step = next(steps, None)
             while step is not None:
+                self._tell_passed(step)
                 try:
                     records = [] if type(step) is Charged else [self._record(event) for event in step]
                     _check_sizes(records)
@@ -230,6 +236,22 @@ class Exchange:
                     step = next(steps, None)
         except _FAULTS as cause:
             raise DecisionFailed(f"{type(cause).__name__}: {cause}") from cause
+
+    def _pass(self, position: QueuePosition | None) -> None:
+        if position is not None:
+            self._passed[position.queue] = position
+
+    def _tell_passed(self, step: Sequence[Event]) -> None:
+        """Let the next event carry how far repeated commands were read.
+
+        They emit nothing, so nothing else would say it, and a core that starts again after the window of request ids
+        has moved on would execute them (C5, C7). As only events move the window, none does without this.
+        """
+        if not self._passed or type(step) is Charged or type(step[0]) is IntentOpened:
+            return
+        first = step[0]
+        told = " ".join(f"{at.queue} {at.topic_id} {at.offset}" for at in self._passed.values())
+        first.metadata = {**(first.metadata or {}), "passed": told}
 
     def _record(self, event: Event) -> Outgoing:
         if type(event) is IntentOpened:

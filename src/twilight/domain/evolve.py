@@ -76,6 +76,10 @@ def _remember(state: State, metadata: Metadata) -> None:
     queue = metadata.get("queue")
     if queue is not None:
         _advance(state, queue, metadata.get("topic_id", ""), int(metadata["offset"]))
+    if "passed" in metadata:
+        words = metadata["passed"].split(" ")
+        for name, topic_id, offset in zip(words[::3], words[1::3], words[2::3], strict=True):
+            _advance(state, name, topic_id, int(offset))
     request_id = metadata.get("request_id")
     if request_id and request_id not in state.request_ids:
         state.request_ids[request_id] = None

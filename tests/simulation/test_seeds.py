@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from tests.simulation.run import Run
 
-FOUND_A_BUG: tuple[int, ...] = (1, 2, 78)
+FOUND_A_BUG: tuple[int, ...] = (1, 2, 78, 184)
 """Seeds that once failed: 1, a call to a standby's administrator was done at its take-over; 2, a command that waited
-for the pool was sent to the chain; 78, the audit did not know a close that found its position gone at its turn."""
+for the pool was sent to the chain; 78, the audit did not know a close that found its position gone at its turn;
+184, a leader that was no leader any more saved how far the next one had written intents."""
 SEEDS_BY_DEFAULT = 6
 
 

@@ -17,7 +17,6 @@ from twilight.core.snapshot import SnapshotFiles
 from twilight.domain.context import TRADABLE
 from twilight.domain.snapshot import state_hash
 from twilight.domain.state import State
-from twilight.ops.errors import Unavailable
 from twilight.ops.health import Health
 from twilight.ops.logs import get
 
@@ -47,7 +46,7 @@ class Keeper:
         interval_s: float,
         clock: Clock,
         aside: Callable[[Work], Job],
-        intents_end: Callable[[], int],
+        next_intent: int,
     ) -> None:
         self._health = health
         self._clock = clock
@@ -55,7 +54,7 @@ class Keeper:
         self._log_id = log_id
         self._interval_s = interval_s
         self._aside = aside
-        self._intents_end = intents_end
+        self._next_intent = next_intent
         now_s = self._clock.mono_s()
         self._next_look_s = now_s
         self._next_hash_s = now_s
@@ -90,7 +89,7 @@ class Keeper:
         self._saves = self._begun_s >= self._next_snapshot_s
         try:
             self._job = self._aside(self._work(state, offset, saves=self._saves))
-        except (Unavailable, OSError) as fault:
+        except OSError as fault:
             self._not_saved(str(fault))
             return
         self._finish()
@@ -98,14 +97,11 @@ class Keeper:
     def save(self, state: State, offset: int) -> None:
         """Write a snapshot now, at the end of the core's life."""
         self._offset = offset
-        try:
-            self._note(self._work(state, offset, saves=True)(), saved=True)
-        except Unavailable as fault:
-            self._not_saved(str(fault))
+        self._note(self._work(state, offset, saves=True)(), saved=True)
 
     def _work(self, state: State, offset: int, *, saves: bool) -> Work:
         """Return what is to be done on a copy of the state as it is now."""
-        next_intent = self._intents_end() if saves else 0
+        next_intent = self._next_intent
         taken_ns = self._clock.wall_ns()
 
         def work() -> bytes:

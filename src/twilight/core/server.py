@@ -218,7 +218,7 @@ class Core:
             settings.snapshot_interval_s,
             around.clock,
             around.world.aside,
-            past.intents.reader.end_offset,
+            past.intents.position,  # as far as was read: the end of the topic may be another leader's already
         )
         if self._engine.state.pool.log_sequence == 0:
             exchange.take(

@@ -54,7 +54,7 @@ def test_the_specifications_example_is_accepted_with_its_canonical_text(feeder: 
 )
 def test_a_tick_that_is_not_what_it_must_be_is_counted_and_ignored(
     feeder: SignedFeeder, feed: Feed, changes: dict[str, object], refusal: Refusal
-) -> None:
+) -> None:  # W-10
     assert feed.offer(0, feeder.frame(NOW, **changes), NOW, 0) is refusal
     assert feed.refused == {refusal: 1}
     assert feed.accepted == 0
@@ -177,7 +177,7 @@ class TestFeedWatch:
 
     def test_silence_is_hold_after_a_second_and_halted_after_thirty(
         self, watch: FeedWatch, feeder: SignedFeeder
-    ) -> None:
+    ) -> None:  # W-10
         self.watch_tick(watch, feeder)
         assert [watch.status(at) for at in (999, 1_000, 29_999, 30_000)] == [
             "HEALTHY",

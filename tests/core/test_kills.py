@@ -49,7 +49,7 @@ def assert_nothing_lost_and_nothing_doubled(core: CoreProcess, environment: dict
 
 def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
     environment: dict[str, str], postgres: Callable[[], str], tmp_path: Path, tell: Callable[[str], None]
-) -> None:
+) -> None:  # W-25
     moments = random.Random(7)
     environment["SNAPSHOT_INTERVAL_S"] = "3"
     with running(environment, tmp_path / "core.log") as core:

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 
 import pytest
+from prometheus_client import REGISTRY
 
 from twilight.bus import Record
 from twilight.core.clock import Clock
@@ -99,3 +100,12 @@ def test_a_compacted_queue_is_refused_with_what_to_do(topic: Topic, health: Heal
     queues.open(State(), {})
     with pytest.raises(SettingsError, match=r"CLIENT-REQUEST: expected cleanup\.policy=delete; .*kafka-configs"):
         queues.read(10)
+
+
+def test_the_lag_of_a_queue_is_how_long_its_oldest_command_has_stood_there(topic: Topic, health: Health) -> None:
+    world = World(topic, lambda _name, work: work(), str)
+    clock = Clock(lambda: 7_500 * 10**6)
+    queues = OrderQueues((QueueSpec("lagging", "one:9092", TOPIC),), "one:9092", health, world, clock)
+    queues.open(State(), {})
+    queues.read(10)
+    assert REGISTRY.get_sample_value("twilight_core_queue_lag_seconds", {"queue": "lagging"}) == 7.5

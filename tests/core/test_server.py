@@ -118,7 +118,7 @@ class TestAdministration:
         assert json.loads(halt.key or b"")["metadata"]["actor"].startswith("127.0.0.1:")
         assert core.admin("GetRiskStats")["result"]["status"] == "HALT"
 
-    def test_without_the_token_nothing_is_told_and_nothing_done(self, core: CoreProcess) -> None:
+    def test_without_the_token_nothing_is_told_and_nothing_done(self, core: CoreProcess) -> None:  # W-44
         with pytest.raises(urllib.error.HTTPError, match="401"):
             core.admin("GetRiskStats", token="guessed")  # noqa: S106 - a wrong one
 
@@ -128,7 +128,7 @@ class TestAdministration:
         assert refused["error"]["code"] == -32602
         assert core.admin("GetRiskParams")["result"] == before
 
-    def test_a_debug_switch_of_the_reference_is_no_method(self, core: CoreProcess) -> None:
+    def test_a_debug_switch_of_the_reference_is_no_method(self, core: CoreProcess) -> None:  # W-44
         assert core.admin("CheckVector", {"key": 16})["error"]["code"] == -32601
 
     def test_exit_takes_a_snapshot_and_ends_the_process(self, core: CoreProcess, tmp_path: Path) -> None:

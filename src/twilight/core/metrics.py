@@ -32,6 +32,9 @@ COMMIT_S = Histogram(
 )
 OFFSET = Gauge("twilight_core_offset", "Offset of the newest event in the state.")
 WAITING = Gauge("twilight_core_waiting_commands", "Commands that wait for their tick.")
+QUEUE_LAG_S = Gauge(
+    "twilight_core_queue_lag_seconds", "How long the oldest command of the last read stood on its queue.", ["queue"]
+)
 LEADS = Gauge("twilight_core_leads", "1 while this core writes the log, 0 while it follows.")
 FEED_AGE_MS = Gauge("twilight_core_feed_age_milliseconds", "Age of the newest accepted tick.")
 FEED_TRADABLE = Gauge("twilight_core_feed_tradable", "1 while the gates see a HEALTHY or DEGRADED feed.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from twilight.core import metrics
 from twilight.core.arrivals import Arrival, read_arrival
 from twilight.core.clock import Clock
 from twilight.core.ports import Kafka, Reader, World
@@ -85,6 +86,8 @@ class OrderQueues:
         except TwilightError as fault:
             self._lose(queue, fault)
             return []
+        waited_ms = self._clock.true_wall_ms() - records[0].timestamp_ms if records else 0
+        metrics.QUEUE_LAG_S.labels(name).set(max(0, waited_ms) / 1_000)
         if records:
             queue.positions = {name: (topic_id, records[-1].offset)}
         return [read_arrival(record, name, topic_id) for record in records]

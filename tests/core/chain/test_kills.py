@@ -84,7 +84,7 @@ class Story:
 @pytest.mark.parametrize("point", POINTS)
 def test_a_core_that_is_killed_makes_one_transaction_of_each_order(
     point: str, environment: dict[str, str], tmp_path: Path
-) -> None:
+) -> None:  # W-26
     story = Story(environment, tmp_path)
     open_id, close_id = f"REQID{1:064X}", f"REQID{2:064X}"
     story.send(create("alice", open_id))

@@ -42,6 +42,7 @@ def kill_at(aim: Place | None, exchange: Exchange, commits: Commits, chance: ran
         time.sleep(chance.uniform(0.05, 1.0))
         return kill(chance.choice(exchange.archivers), commits)
     exchange.active_archiver()
+    commits.until_committed()  # what it does once after a take-over is behind it
     with commits.caught(aim, chance):
         return kill(exchange.active_archiver(), commits)
 

@@ -108,15 +108,13 @@ def test_a_request_id_too_long_to_be_remembered_is_refused(exchange: Exchange) -
     assert "request id must be at most 256 characters, was 257" in answer["TxHash"]["reason"]
 
 
-def test_an_event_that_the_log_would_not_take_is_not_decided(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exchange_module, "EVENT_BYTES_MAX", 1_500)
+def test_an_event_that_the_log_would_not_take_is_not_decided(exchange: Exchange) -> None:
+    small = Exchange(exchange.engine, Topics("events", "failed", "intents"), event_bytes_max=1_500)
     value = create("a", REQUEST).replace(b'"00"', b'"' + b"0" * 2_000 + b'"')
-    (_, _, answer), (failed, _, _) = taken(exchange, value)
+    (_, _, answer), (failed, _, _) = taken(small, value)
     assert failed == "failed"
     assert "expected a record of at most 1500 bytes" in answer["TxHash"]["reason"]
-    assert not exchange.engine.state.positions
+    assert not small.engine.state.positions
 
 
 def test_a_repeated_request_id_changes_nothing_and_emits_nothing(exchange: Exchange) -> None:

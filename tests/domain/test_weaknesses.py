@@ -19,6 +19,7 @@ from twilight.domain.chain import Accepted, ChainRequest, Disabled, LenientPaylo
 from twilight.domain.commands import CloseRequest, CreateTraderOrder, ExecuteTraderOrder, OpenRequest
 from twilight.domain.events import PoolUpdate, RiskEngineUpdate, SortedSetDBUpdate, TraderOrderEvent, TxHash
 from twilight.domain.inputs import CommandInput, FeedStatus, QueuePosition, SetMarketHaltCall, UpdateRiskParamsCall
+from twilight.domain.numbers import score
 from twilight.domain.orders import OrderStatus, OrderType
 from twilight.domain.profile import DEFAULT, REFERENCE, LiquidationBasis
 
@@ -351,6 +352,16 @@ def test_a_payment_of_nothing_still_moves_the_liquidation_price_and_its_trigger(
     exchange.open("B", SHORT)
     made = exchange.fund()
     assert kinds(made) == ["TraderOrderFundingUpdate", "TraderOrderFundingUpdate", "FundingRateUpdate"]
+    before = {name: exchange.order(name).liquidation_price for name in "AB"}
+    exchange.admin(UpdateRiskParamsCall(mm_ratio=2.0))
+    exchange.fund()
+    after = {name: exchange.order(name).liquidation_price for name in "AB"}
+    assert exchange.state.funding_rate_pct == 0
+    assert after["A"] > before["A"]
+    assert after["B"] < before["B"]
+    sets = exchange.state.triggers
+    assert sets.liquidate_long.score(exchange.uuid("A")) == score(after["A"])
+    assert sets.liquidate_short.score(exchange.uuid("B")) == score(after["B"])
     exchange.assert_recoverable()
 
 

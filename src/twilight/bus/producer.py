@@ -101,7 +101,9 @@ class Producer:
 class TransactionalProducer:
     """The one writer of a log: a batch is one transaction, a second writer fences the first (decisions C2, C3)."""
 
-    def __init__(self, brokers: str, transactional_id: str, *, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, brokers: str, transactional_id: str, *, timeout_s: float = 30.0, rust_readers: bool = False
+    ) -> None:
         self._timeout_s = timeout_s
         self._kafka = KafkaProducer(
             {
@@ -111,6 +113,7 @@ class TransactionalProducer:
                 "delivery.timeout.ms": int(timeout_s * 1000),
                 "linger.ms": 0,
                 **_LIMITS,
+                **(_FOR_RUST_READERS if rust_readers else {}),
             },
         )
 
@@ -176,6 +179,11 @@ _LIMITS: dict[str, Any] = {
     "reconnect.backoff.max.ms": 1_000,
     "log_level": 2,
 }
+
+
+RUST_BATCH_BYTES_MAX = 31 * 1024
+"""Less than what the reference's client fetches at most; a larger batch jams it for ever (decisions F1)."""
+_FOR_RUST_READERS: dict[str, Any] = {"batch.size": RUST_BATCH_BYTES_MAX, "compression.type": "none"}
 
 
 def _tell(told: Told, error: KafkaError | None, _message: Message) -> None:

@@ -12,7 +12,7 @@ from typing import cast, overload
 
 import msgspec
 
-from twilight.bus import MESSAGE_BYTES_MAX, Outgoing
+from twilight.bus import MESSAGE_BYTES_MAX, RUST_BATCH_BYTES_MAX, Outgoing
 from twilight.core.arrivals import Arrival, kept_bytes
 from twilight.core.chain.intents import intent_record
 from twilight.domain.charging import Charged
@@ -29,6 +29,9 @@ from twilight.wire.translate import encode
 
 EVENT_BYTES_MAX = MESSAGE_BYTES_MAX - 4_096
 """What a topic takes, less what Kafka writes around a record."""
+
+RUST_EVENT_BYTES_MAX = RUST_BATCH_BYTES_MAX - 1_024
+"""The same where services of the reference read the log (decisions F1)."""
 
 log = get(__name__)
 
@@ -162,8 +165,9 @@ class _Charges(Sequence[Outgoing]):
 class Exchange:
     """The engine and the batch that is being made."""
 
-    def __init__(self, engine: Engine, topics: Topics) -> None:
+    def __init__(self, engine: Engine, topics: Topics, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
         self.engine = engine
+        self._event_bytes_max = event_bytes_max
         self._topics = topics
         self.batch = Batch()
         self._passed: dict[str, QueuePosition] = {}
@@ -228,7 +232,7 @@ class Exchange:
                 self._tell_passed(step)
                 try:
                     records = [] if type(step) is Charged else [self._record(event) for event in step]
-                    _check_sizes(records)
+                    _check_sizes(records, self._event_bytes_max)
                 except Unencodable as fault:
                     step = _decided_otherwise(steps, fault)
                 else:
@@ -264,11 +268,11 @@ class Exchange:
         self.batch.add_beside((self._topics.failed, key, msgspec.json.encode(kept_bytes(arrival.value).hex())))
 
 
-def _check_sizes(records: list[Outgoing]) -> None:
+def _check_sizes(records: list[Outgoing], bytes_max: int) -> None:
     """Raise `Unencodable` for what the log would not take: its batch could never be written, at no restart either."""
     for _, key, value in records:
-        if len(value) + len(key or b"") > EVENT_BYTES_MAX:
-            raise Unencodable(f"expected a record of at most {EVENT_BYTES_MAX} bytes, found {len(value)}")
+        if len(value) + len(key or b"") > bytes_max:
+            raise Unencodable(f"expected a record of at most {bytes_max} bytes, found {len(value)}")
 
 
 def _decided_otherwise(steps: Iterator[Sequence[Event]], fault: Unencodable) -> Sequence[Event] | None:

@@ -83,7 +83,10 @@ class Kafka(Protocol):
 
 
 class RealKafka:
-    """Kafka by the bus."""
+    """Kafka by the bus; with ``rust_readers`` in batches that the reference's services can read (decisions F1)."""
+
+    def __init__(self, *, rust_readers: bool = False) -> None:
+        self._rust_readers = rust_readers
 
     def ensure(self, brokers: str, names: Sequence[str]) -> dict[str, str]:
         """Make the topics that are missing; return the ids of all."""
@@ -103,7 +106,7 @@ class RealKafka:
 
     def writer(self, brokers: str, transactional_id: str, timeout_s: float) -> Writer:
         """Return the writer of that name."""
-        return TransactionalProducer(brokers, transactional_id, timeout_s=timeout_s)
+        return TransactionalProducer(brokers, transactional_id, timeout_s=timeout_s, rust_readers=self._rust_readers)
 
     def membership(self, brokers: str, instance: str, topic: str) -> Membership:
         """Take part in the election of the leader."""
@@ -126,9 +129,9 @@ class World:
     """Makes the connection to the chain at the address."""
 
 
-def real_world() -> World:
+def real_world(*, rust_readers: bool = False) -> World:
     """Return the world of a process."""
-    return World(RealKafka(), _in_thread, Uuids(), BackgroundPublisher, Forked)
+    return World(RealKafka(rust_readers=rust_readers), _in_thread, Uuids(), BackgroundPublisher, Forked)
 
 
 def _in_thread(name: str, work: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ from twilight.core.chain import Conversation, fold_intent
 from twilight.core.clock import Clock
 from twilight.core.collector import rest_collector
 from twilight.core.cycle import Cycle
-from twilight.core.exchange import Exchange, Topics
+from twilight.core.exchange import EVENT_BYTES_MAX, RUST_EVENT_BYTES_MAX, Exchange, Topics
 from twilight.core.feed import Feed
 from twilight.core.feed_client import FeedClient
 from twilight.core.founding import genesis
@@ -80,7 +80,7 @@ async def serve(settings: CoreSettings, stop: Stop) -> None:
             stop,
             SnapshotFiles(settings.snapshot_path),
             instance_name(settings.state_folder),
-            real_world(),
+            real_world(rust_readers=settings.rust_readers),
         )
         ops = await serve_ops(*host_port(settings.ops_addr), health)
         stack.push_async_callback(ops.close)
@@ -195,7 +195,8 @@ class Core:
         around.feed.remember(self._engine.state.ticks)
         around.inbox.ticks.clear()
         topics = Topics(settings.core_event_log, settings.rpc_client_failed_request, settings.core_intent_topic)
-        exchange = Exchange(self._engine, topics)
+        largest = RUST_EVENT_BYTES_MAX if settings.rust_readers else EVENT_BYTES_MAX
+        exchange = Exchange(self._engine, topics, largest)
         cycle = Cycle(settings.intake_ticks if settings.intake == "tick" else 0, settings.price_feed_skew_ms)
         queues = OrderQueues(settings.queues, settings.broker, around.health, around.world, around.clock)
         chain = around.world.attach(settings.chain_url, payloads(settings.payload), around.clock)

@@ -34,6 +34,7 @@ class CoreSettings(Settings):
     order_queues: str = ""
     order_queue_start: str = ""
     batch_commands_max: Positive = 2_000
+    rust_readers: bool = False
     kafka_timeout_s: Annotated[float, Field(gt=0)] = 30.0
 
     # prices

@@ -167,6 +167,8 @@ def test_a_restarted_recorder_begins_a_new_file_and_a_torn_last_line_is_left_out
 class FailingSink:
     """Refuses so many times, then keeps."""
 
+    lost = 0
+
     def __init__(self, refusals: int) -> None:
         self.refusals = refusals
         self.lines: list[bytes] = []

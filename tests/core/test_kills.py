@@ -9,7 +9,7 @@ import pytest
 from tests.audit.auditing import archive_and_audit
 from tests.core.load import load
 from tests.core.processes import CoreProcess, running, until
-from tests.core.traffic import answers, assert_each_command_was_answered_once, whole_log
+from tests.core.traffic import answers, answers_due, assert_each_command_was_answered_once, whole_log
 
 from twilight.core.replay import LogSettings, from_kafka, replay
 
@@ -22,9 +22,11 @@ def settle(core: CoreProcess, environment: dict[str, str]) -> tuple[str, int]:
     """Wait until the core has answered all that was sent and fell silent; return its hash and the hash's offset."""
     brokers, sent = environment["BROKER"], whole_log(environment["BROKER"], environment["RPC_CLIENT_REQUEST"])
 
+    last = max(offset for offset, owed in answers_due(sent).items() if owed)
+
     def caught_up() -> bool:
         log = whole_log(brokers, environment["CORE_EVENT_LOG"])
-        return max((int(meta.get("offset", -1)) for meta, _ in answers(log)), default=-1) == sent[-1].offset
+        return max((int(meta.get("offset", -1)) for meta, _ in answers(log)), default=-1) == last
 
     until(caught_up, "every command is answered", 60)
     return hash_of(core)

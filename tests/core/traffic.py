@@ -152,16 +152,21 @@ def answers(log: Iterable[Record]) -> list[tuple[dict[str, str], dict[str, str]]
     return found
 
 
+def answers_due(sent: Iterable[Record]) -> dict[int, int]:
+    """Return how many answers each offset of the queue is owed: one, but none for a repeated request id (C7)."""
+    seen: set[bytes] = set()
+    due: dict[int, int] = {}
+    for record in sent:
+        value = record.value or b""
+        due[record.offset] = 0 if value in seen and b"REQID" in value else 1
+        seen.add(value)
+    return due
+
+
 def assert_each_command_was_answered_once(sent: list[Record], log: list[Record], queue: str) -> None:
     """Every record of the queue has one answer that names its offset; a repeated request id has none of its own."""
     by_offset = Counter(int(meta["offset"]) for meta, _ in answers(log) if meta.get("queue") == queue)
-    seen: set[bytes] = set()
-    expected: Counter[int] = Counter()
-    for record in sent:
-        value = record.value or b""
-        repeated = value in seen and b"REQID" in value
-        expected[record.offset] = 0 if repeated else 1
-        seen.add(value)
+    expected = answers_due(sent)
     wrong = {offset: (by_offset[offset], wanted) for offset, wanted in expected.items() if by_offset[offset] != wanted}
     assert not wrong, f"offset: (answers found, expected): {dict(list(wrong.items())[:10])}"
     assert set(by_offset) <= set(expected)

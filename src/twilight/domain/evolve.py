@@ -50,7 +50,6 @@ from twilight.domain.sets import change_sets, open_set, trigger_sets
 from twilight.domain.state import Deposit, Legs, Position, State
 from twilight.domain.totals import size_of, summed, value_of
 
-RETRY_WAIT_MAX_S = 60
 REQUEST_IDS_MAX = 100_000
 
 

@@ -16,7 +16,6 @@ from twilight.domain.state import Legs, Position, Retry, State
 from twilight.domain.triggers import TriggerSet
 
 RETRY_WAIT_MAX_S = 60
-REQUEST_IDS_MAX = 100_000
 
 
 def open_set(state: State, side: Side) -> TriggerSet:

@@ -25,23 +25,24 @@ _log = logs.get(__name__)
 Row = TypeVar("Row")
 
 
-def _add_price(transaction: SenderTransaction, row: PriceRow) -> None:
-    ts_ns, price, seq = row
-    transaction.row(columns={"price": price, "seq": seq}, at=TimestampNanos(ts_ns))
+def _add_prices(transaction: SenderTransaction, rows: Sequence[PriceRow]) -> None:
+    for ts_ns, price, seq in rows:
+        transaction.row(columns={"price": price, "seq": seq}, at=TimestampNanos(ts_ns))
 
 
-def _add_trade(transaction: SenderTransaction, trade: OrderTrade) -> None:
-    transaction.row(
-        symbols={"kind": trade.trade_kind},
-        columns={
-            "side": trade.questdb_side,
-            "price": trade.price,
-            "amount": trade.position_size,
-            "order_id": trade.order_uuid,
-            "seq": trade.offset,
-        },
-        at=TimestampNanos(trade.ts_ns),
-    )
+def _add_trades(transaction: SenderTransaction, trades: Sequence[OrderTrade]) -> None:
+    for trade in trades:
+        transaction.row(
+            symbols={"kind": trade.trade_kind},
+            columns={
+                "side": trade.questdb_side,
+                "price": trade.price,
+                "amount": trade.position_size,
+                "order_id": trade.order_uuid,
+                "seq": trade.offset,
+            },
+            at=TimestampNanos(trade.ts_ns),
+        )
 
 
 class RowWriter:
@@ -58,10 +59,10 @@ class RowWriter:
         Raises:
             Unavailable: QuestDB is away; what was written stays, and may be written again.
         """
-        self._write(self._tables.prices, prices, _add_price)
-        self._write(self._tables.trades, trades, _add_trade)
+        self._write(self._tables.prices, prices, _add_prices)
+        self._write(self._tables.trades, trades, _add_trades)
 
-    def _write(self, table: str, rows: Sequence[Row], add: Callable[[SenderTransaction, Row], None]) -> None:
+    def _write(self, table: str, rows: Sequence[Row], add: Callable[[SenderTransaction, Sequence[Row]], None]) -> None:
         if not rows:
             return
         refusal = self._try(table, rows, add)
@@ -75,12 +76,13 @@ class RowWriter:
             _REFUSED_ROWS.labels(table).inc()
             _log.error("QuestDB refused a row", table=table, row=repr(rows[0]), reason=refusal)
 
-    def _try(self, table: str, rows: Sequence[Row], add: Callable[[SenderTransaction, Row], None]) -> str | None:
+    def _try(
+        self, table: str, rows: Sequence[Row], add: Callable[[SenderTransaction, Sequence[Row]], None]
+    ) -> str | None:
         """Return None when the rows are in, else why QuestDB does not want them."""
         try:
             with self._connected().transaction(table) as transaction:
-                for row in rows:
-                    add(transaction, row)
+                add(transaction, rows)
         except (ValueError, OverflowError) as error:
             self.close()
             return f"{type(error).__name__}: {error}"

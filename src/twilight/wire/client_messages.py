@@ -283,21 +283,25 @@ def rewrite_open(transaction: Transaction, entry_price: int, position_size: int,
         Unencodable: a number is not one of 64 bits.
     """
     body = script_of(transaction)
-    output = _rewritten(body.outputs[0], {POSITION_SIZE: position_size, ENTRY_PRICE: entry_price})
+    output = _executed_memo(body, entry_price, position_size)
     executed = msgspec.structs.replace(body, outputs=(output,), fee=_u64(fee))
     return msgspec.structs.replace(transaction, data=TransactionData(Script=executed))
 
 
 def executed_output_hex(transaction: Transaction, entry_price: int, position_size: int, fee: int) -> str:
-    """Return the memo of an executed open as ``TxHash.output`` carries it."""
-    body = script_of(rewrite_open(transaction, entry_price, position_size, fee))
-    return bincode.encode_hex(body.outputs[0])
+    """Return the memo of an executed open as ``TxHash.output`` carries it; raises what `rewrite_open` raises."""
+    _u64(fee)
+    return bincode.encode_hex(_executed_memo(script_of(transaction), entry_price, position_size))
 
 
 def deposit_output_hex(create: ZkosCreateOrder, pool_share: int) -> str:
     """Return the memo of an executed deposit (engine.md 10.6) as ``TxHash.output`` carries it."""
     memo_of(create.output)
     return bincode.encode_hex(_rewritten(create.output, {POSITION_SIZE: pool_share}))
+
+
+def _executed_memo(body: ScriptBody, entry_price: int, position_size: int) -> Output:
+    return _rewritten(body.outputs[0], {POSITION_SIZE: position_size, ENTRY_PRICE: entry_price})
 
 
 def _rewritten(output: Output, numbers: dict[int, int]) -> Output:

@@ -6,6 +6,7 @@ for ``CLIENT-REQUEST`` of it; the functions on memos do what the chain port asks
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import Final, TypeVar, cast
 from uuid import UUID
@@ -161,12 +162,13 @@ def decode_form(method: str, text: str) -> ClientMessage:
     """
     data = bincode.from_hex(text)
     *others, plain = FORMS[method]
-    for form in others:
-        try:
-            return bincode.decode(form, data)
-        except Quarantine:
-            continue
-    return bincode.decode(plain, data)
+    try:  # each form is read to its last byte, so only one can fit: the common one is tried first
+        return bincode.decode(plain, data)
+    except Quarantine as unreadable:
+        for form in others:
+            with contextlib.suppress(Quarantine):
+                return bincode.decode(form, data)
+        raise unreadable from None
 
 
 def encode_message(message: ClientMessage | QueryMessage) -> str:

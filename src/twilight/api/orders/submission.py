@@ -1,13 +1,11 @@
 """What a client sent, read strictly and checked in the order of API specification 5.5: no I/O."""
 
-import contextlib
 from collections.abc import Callable
 from typing import Literal, cast
 
 from twilight.api.errors import CallFailed
 from twilight.wire import bincode, errors, identity
 from twilight.wire.client_messages import (
-    FORMS,
     CancelTraderOrderMessage,
     CancelTraderOrderSlTpMessage,
     ClientMessage,
@@ -17,6 +15,7 @@ from twilight.wire.client_messages import (
     ExecuteLendOrderMessage,
     ExecuteTraderOrderMessage,
     ExecuteTraderOrderSlTpMessage,
+    decode_form,
     decode_message,
     memo_of,
     script_of,
@@ -57,22 +56,9 @@ def read(method: str, data: str) -> ClientMessage:
     try:
         if method in TRIGGER_FORMS:
             return decode_message(TRIGGER_FORMS[method], data)
-        return _plain_or_trigger_form(method, data)
+        return decode_form(method, data)
     except Quarantine as unreadable:
         raise undecodable(unreadable) from None
-
-
-def _plain_or_trigger_form(method: str, data: str) -> ClientMessage:
-    """Return the message in the one form that fits: each is read to its last byte, so the common one is tried first."""
-    raw = bincode.from_hex(data)
-    *others, plain = FORMS[method]
-    try:
-        return bincode.decode(plain, raw)
-    except Quarantine as unreadable:
-        for form in others:
-            with contextlib.suppress(Quarantine):
-                return bincode.decode(form, raw)
-        raise unreadable from None
 
 
 def undecodable(unreadable: Quarantine) -> Undecodable:

@@ -4,44 +4,40 @@ import json
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from twilight.local import artifacts
 from twilight.local.servers import Kafka, QuestDB, free_ports
 
+Server = TypeVar("Server", Kafka, QuestDB)
 
-@contextmanager
-def kafka() -> Iterator[str]:
+
+def kafka() -> AbstractContextManager[str]:
     """Give the address of a Kafka."""
-    offered = os.environ.get("TWILIGHT_TEST_SERVERS")
-    if offered:
-        yield json.loads(Path(offered).read_text())["brokers"]
-        return
-    jars = _fetched("kafka")
-    with tempfile.TemporaryDirectory() as folder:
-        server = Kafka(jars, Path(folder), *free_ports(2))
-        server.start()
-        try:
-            yield server.brokers
-        finally:
-            server.stop()
+    return _address("brokers", lambda folder: Kafka(_fetched("kafka"), folder, *free_ports(2)), lambda of: of.brokers)
+
+
+def questdb_server() -> AbstractContextManager[str]:
+    """Give the HTTP address of a QuestDB."""
+    return _address(
+        "questdb_http", lambda folder: QuestDB(_fetched("questdb"), folder, *free_ports(3)), lambda of: of.http_url
+    )
 
 
 @contextmanager
-def questdb_server() -> Iterator[str]:
-    """Give the HTTP address of a QuestDB."""
+def _address(name: str, make: Callable[[Path], Server], address: Callable[[Server], str]) -> Iterator[str]:
     offered = os.environ.get("TWILIGHT_TEST_SERVERS")
     if offered:
-        yield json.loads(Path(offered).read_text())["questdb_http"]
+        yield json.loads(Path(offered).read_text())[name]
         return
-    jars = _fetched("questdb")
     with tempfile.TemporaryDirectory() as folder:
-        server = QuestDB(jars, Path(folder), *free_ports(3))
+        server = make(Path(folder))
         server.start()
         try:
-            yield server.http_url
+            yield address(server)
         finally:
             server.stop()
 

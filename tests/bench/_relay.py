@@ -11,6 +11,7 @@ from pathlib import Path
 
 from twilight.bus import LogReader, Outgoing, TransactionalProducer
 from twilight.core.loop import IDLE_S
+from twilight.core.publisher import BETWEEN_TRANSACTIONS_S
 
 READY = "ready"
 
@@ -34,6 +35,7 @@ def main(brokers: str, source: str, target: str, batch_max: str, recorded: str) 
                 batch += [(target, key, value) for key, value in by_command[done]]
                 done += 1
             producer.publish(batch)
+            time.sleep(BETWEEN_TRANSACTIONS_S)
 
 
 if __name__ == "__main__":

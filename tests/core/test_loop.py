@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from tests.core.feeders import SignedFeeder
 from tests.core.traffic import create
@@ -30,9 +30,9 @@ class Writes:
 
     def init(self, timeout_s: float | None = None) -> None: ...
 
-    def publish(self, records: Sequence[Outgoing]) -> list[int]:
+    def publish(self, records: Iterable[Outgoing]) -> dict[str, int]:
         self.values += [value for _, _, value in records]
-        return list(range(len(self.values) - len(records), len(self.values)))
+        return {"events": len(self.values) - 1}
 
 
 class Queues:
@@ -64,7 +64,7 @@ class Scene:
         exchange.take(
             Genesis("85c5b2e5-bcda-4ab1-9b83-2de488aa6357"), Conditions(STARTED_MS * 10**6, FeedStatus.STARTING)
         )
-        inbox, publisher = Inbox(self._ticks, deque()), DirectPublisher(self.writes, -1)
+        inbox, publisher = Inbox(self._ticks, deque()), DirectPublisher(self.writes, "events", -1)
         self.loop = Loop(exchange, Cycle(1), self.queues, inbox, publisher, Silent(), clock, 2_000)  # type: ignore[arg-type]
 
     def tick(self, price: float, after_ms: int = 250) -> None:

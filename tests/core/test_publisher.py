@@ -1,7 +1,7 @@
 """Writing beside the loop: what may wait for what."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from twilight.bus import Outgoing
 from twilight.core.exchange import Batch
@@ -18,25 +18,23 @@ class SlowWriter:
 
     def init(self, timeout_s: float | None = None) -> None: ...
 
-    def publish(self, records: Sequence[Outgoing]) -> list[int]:
+    def publish(self, records: Iterable[Outgoing]) -> dict[str, int]:
         self.begun.set()
         assert self.may_write.wait(30)
-        first = len(self.written)
         self.written += [value for _, _, value in records]
-        return list(range(first, len(self.written)))
+        return {"events": len(self.written) - 1}
 
 
 def publication(value: bytes, *, charged: int = 0) -> Publication:
     batch = Batch(charged=charged)
     batch.add_beside(("events", b"key", value))
-    batch.last_event = 0
     batch.value_bytes = len(value)
     return Publication(batch, [])
 
 
 def test_ticks_do_not_wait_for_the_events_of_a_charged_hour() -> None:
     writer = SlowWriter()
-    publisher = BackgroundPublisher(writer, -1)
+    publisher = BackgroundPublisher(writer, "events", -1)
     publisher.submit(publication(b"hour", charged=1_000_000))
     assert writer.begun.wait(30)
     assert not publisher.settles_soon
@@ -52,7 +50,7 @@ def test_ticks_do_not_wait_for_the_events_of_a_charged_hour() -> None:
 
 def test_behind_an_ordinary_batch_the_loop_waits() -> None:
     writer = SlowWriter()
-    publisher = BackgroundPublisher(writer, -1)
+    publisher = BackgroundPublisher(writer, "events", -1)
     publisher.submit(publication(b"first"))
     assert writer.begun.wait(30)
     for _ in range(IN_FLIGHT_MAX):

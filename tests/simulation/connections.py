@@ -1,6 +1,6 @@
 """How one process reaches the clusters: the ports of `core.ports`, with everything that can go wrong between."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.simulation.cluster import Cluster, Transaction
@@ -89,7 +89,7 @@ class SimWriter:
         self._wait_for_markers("init: a transaction is still being rolled back")
         self._process.meet("initialised")
 
-    def publish(self, records: Sequence[Outgoing]) -> list[int]:
+    def publish(self, records: Iterable[Outgoing]) -> dict[str, int]:
         try:
             return self._publish(records)
         except Unavailable as away:
@@ -99,13 +99,13 @@ class SimWriter:
             self._process.fenced = True
             raise
 
-    def _publish(self, records: Sequence[Outgoing]) -> list[int]:
+    def _publish(self, records: Iterable[Outgoing]) -> dict[str, int]:
         self._reach("begin")
         self._wait_for_markers("begin: the transaction before is still being completed")
         transaction = self._cluster.begin(self._id, self._epoch, self._timeout_s)
-        offsets = [self._produce(transaction, number, record) for number, record in enumerate(records)]
+        offsets = {record[0]: self._produce(transaction, number, record) for number, record in enumerate(records)}
         self._commit(transaction)
-        self._process.written.update({topic: offset for (topic, _, _), offset in zip(records, offsets, strict=True)})
+        self._process.written.update(offsets)
         return offsets
 
     def _produce(self, transaction: Transaction, number: int, record: Outgoing) -> int:

@@ -1,7 +1,7 @@
 """Writing: one idempotent producer for single records, one transactional producer for the core's batches."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -133,24 +133,32 @@ class TransactionalProducer:
             else:
                 return
 
-    def publish(self, records: Sequence[Outgoing]) -> list[int]:
-        """Write all records in one transaction and return their offsets, in the order given.
+    def publish(self, records: Iterable[Outgoing]) -> dict[str, int]:
+        """Write all records in one transaction and return the offset of each topic's last one.
+
+        Only that record is asked after: to hear of every one of them costs as much as to write it.
 
         Raises:
             Fenced: another writer has taken over.
             Aborted: the transaction did not commit, or it is not known whether it did.
         """
-        offsets = [-1] * len(records)
+        offsets: dict[str, int] = {}
+        newest: dict[str, Outgoing] = {}
         try:
             self._kafka.begin_transaction()
-            for index, (topic, key, value) in enumerate(records):
-                self._produce(topic, key, value, partial(_note_offset, offsets, index))
+            for record in records:
+                if (before := newest.get(record[0])) is not None:
+                    self._produce(before)
+                newest[record[0]] = record
+            for record in newest.values():
+                self._produce(record, partial(_note_offset, offsets))
             self._commit()
         except KafkaException as error:
             raise _outcome(error) from error
         return offsets
 
-    def _produce(self, topic: str, key: bytes | None, value: bytes, delivered: Any) -> None:  # noqa: ANN401 - a callback
+    def _produce(self, record: Outgoing, delivered: Any = None) -> None:  # noqa: ANN401 - a callback
+        topic, key, value = record
         while True:
             try:
                 self._kafka.produce(topic, value, key, on_delivery=delivered)
@@ -196,9 +204,10 @@ def _failure(error: KafkaError) -> Unavailable:
     return Unavailable(f"Kafka did not take a record: {error.str()}")
 
 
-def _note_offset(offsets: list[int], index: int, error: KafkaError | None, message: Message) -> None:
-    if error is None:
-        offsets[index] = message.offset() or 0
+def _note_offset(offsets: dict[str, int], error: KafkaError | None, message: Message) -> None:
+    topic, offset = message.topic(), message.offset()
+    if error is None and topic is not None and offset is not None:
+        offsets[topic] = offset
 
 
 def _outcome(error: KafkaException) -> Fenced | Aborted:

@@ -62,8 +62,6 @@ class Batch:
     """What is to be sent to the chain when the batch is in the log."""
     charged: int = 0
     count: int = 0
-    last_event: int = -1
-    """The place of the last record that is an event."""
     value_bytes: int = 0
     commands: int = 0
     repeated: int = 0
@@ -88,7 +86,6 @@ class Batch:
             self._note(event)
         for _, _, value in records:
             self.value_bytes += len(value)
-        self.last_event = self.count - 1
 
     def _add_with_intents(self, step: Sequence[Event], records: list[Outgoing], opened: list[Intent]) -> None:
         """Append the intents, which are no events of the log, before the decision's events."""
@@ -104,7 +101,6 @@ class Batch:
         self.parts.append(_Charges(hour, topic))
         self.charged += len(hour)
         self.count += len(hour)
-        self.last_event = self.count - 1
 
     def add_beside(self, record: Outgoing) -> None:
         """Append a record that is no event."""

@@ -5,7 +5,7 @@ virtual time and a log that fails on purpose, and runs the same core in it.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,8 +42,8 @@ class Writer(Protocol):
     def init(self, timeout_s: float | None = None) -> None:
         """Fence whoever wrote before."""
 
-    def publish(self, records: Sequence[Outgoing]) -> list[int]:
-        """Write all records or none, and return their offsets."""
+    def publish(self, records: Iterable[Outgoing]) -> dict[str, int]:
+        """Write all records or none, and return the offset of each topic's last one."""
 
 
 class Membership(Protocol):
@@ -121,8 +121,8 @@ class World:
     in_background: Callable[[str, Callable[[], None]], None]
     """Runs the second beside everything else, under the name that is the first."""
     new_uuid: Callable[[], str]
-    publisher: Callable[[Writer, int], Publisher] = DirectPublisher
-    """Makes what writes batches down with a writer, after the event at the offset."""
+    publisher: Callable[[Writer, str, int], Publisher] = DirectPublisher
+    """Makes what writes batches down with a writer, to the topic of events, after the event at the offset."""
     aside: Callable[[Work], Job] = Done
     """Does work on a copy of the state as it is now."""
     attach: Callable[[str, PayloadCodec, Clock], ChainPort] = attach

@@ -207,7 +207,7 @@ class Core:
             cycle,
             queues,
             around.inbox,
-            around.world.publisher(writer, past.log.offset),
+            around.world.publisher(writer, topics.events, past.log.offset),
             conversation,
             around.clock,
             settings.batch_commands_max,

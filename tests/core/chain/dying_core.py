@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from twilight.bus import Outgoing, TransactionalProducer
 from twilight.cli import main
@@ -36,18 +36,20 @@ def after_send() -> None:
 
 
 def before_the_answer_is_in_the_log() -> None:
-    def die_instead(self: TransactionalProducer, records: Sequence[Outgoing]) -> list[int]:
-        if finishes_an_intent(records):
+    def die_instead(self: TransactionalProducer, records: Iterable[Outgoing]) -> dict[str, int]:
+        batch = list(records)
+        if finishes_an_intent(batch):
             die()
-        return publish(self, records)
+        return publish(self, batch)
 
     TransactionalProducer.publish = die_instead  # type: ignore[method-assign]
 
 
 def after_the_answer_is_in_the_log() -> None:
-    def publish_and_die(self: TransactionalProducer, records: Sequence[Outgoing]) -> list[int]:
-        offsets = publish(self, records)
-        if finishes_an_intent(records):
+    def publish_and_die(self: TransactionalProducer, records: Iterable[Outgoing]) -> dict[str, int]:
+        batch = list(records)
+        offsets = publish(self, batch)
+        if finishes_an_intent(batch):
             die()
         return offsets
 

@@ -29,8 +29,8 @@ def audit(environment: Mapping[str, str], core_address: str, *options: str) -> s
     return done.stdout
 
 
-def archive_and_audit(environment: Mapping[str, str], core_address: str, database_url: str, log: Path) -> None:
-    """Archive the whole log of a running core into an empty database, and prove that the books are right."""
+def archive_and_audit(environment: Mapping[str, str], core_address: str, database_url: str, log: Path) -> str:
+    """Archive the whole log of a running core into an empty database, and prove its books right; see `audit`."""
     environment = {
         **environment,
         "DATABASE_URL": database_url,
@@ -42,6 +42,6 @@ def archive_and_audit(environment: Mapping[str, str], core_address: str, databas
         while "streams" not in archiver.ready():  # before that there may be no tables, and no topic of states
             assert time.monotonic() < deadline, log.read_text()[-2_000:]
             time.sleep(0.2)
-        audit(environment, core_address, "--without-questdb")
+        return audit(environment, core_address, "--without-questdb")
     finally:
         archiver.kill()

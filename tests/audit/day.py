@@ -40,12 +40,17 @@ def archived_day(
     database_url: str,
     log: Sequence[Record] | None = None,
     queue: Sequence[Record] | None = None,
+    intents: Sequence[Record] = (),
 ) -> Day:
     """Return a day whose log and order queue are on Kafka and archived; the story's own unless others are given."""
-    topics = {name: topic(name) for name in ("log", "queue", "failed", "state")}
+    topics = {name: topic(name) for name in ("log", "queue", "failed", "state", "intents")}
     ensure(kafka, [TopicSpec(name) for name in topics.values()])
     producer = Producer(kafka)
-    given = {"log": log_records() if log is None else log, "queue": queue_records() if queue is None else queue}
+    given = {
+        "log": log_records() if log is None else log,
+        "queue": queue_records() if queue is None else queue,
+        "intents": intents,
+    }
     for name, records in given.items():
         for record in records:
             producer.send(topics[name], record.key, record.value or b"")
@@ -63,6 +68,7 @@ def archived_day(
         AuditSettings(
             broker=kafka,
             core_event_log=topics["log"],
+            core_intent_topic=topics["intents"],
             rpc_client_request=topics["queue"],
             rpc_client_failed_request=topics["failed"],
             relayer_state_queue=topics["state"],

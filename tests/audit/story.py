@@ -4,9 +4,17 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from tests.domain.exchange import Exchange
+
 from twilight.bus import Record
+from twilight.core.chain import intent_record
 from twilight.core.simulate import simulate
+from twilight.domain.chain import Attached, LenientPayloads
+from twilight.domain.events import IntentOpened
+from twilight.domain.inputs import QueuePosition
+from twilight.wire.commands import decode_command
 from twilight.wire.events import Event, decode_event
+from twilight.wire.translate import command_from_wire
 
 LOG, QUEUE = "log", "CLIENT-REQUEST"
 A, B, C = (f"aaaaaaaa-0000-4000-8000-{n:012}" for n in (1, 2, 3))
@@ -94,10 +102,25 @@ def _record(offset: int, line: Line) -> Record:
 
 def queue_records() -> list[Record]:
     """Return the order queue of the day."""
-    return [
-        Record(QUEUE, 0, offset, 1_773_223_200_000, b"k", json.dumps(command).encode())
-        for offset, (_, command, _) in enumerate(COMMANDS)
-    ]
+    return [command_record(offset, command) for offset, (_, command, _) in enumerate(COMMANDS)]
+
+
+def command_record(offset: int, command: Line) -> Record:
+    """Return a command at an offset of the order queue."""
+    return Record(QUEUE, 0, offset, 1_773_223_200_000, b"k", json.dumps(command).encode())
+
+
+def intent_of(offset: int, command: Line, number: int = 1) -> Record:
+    """Return the write-ahead intent of a command that opens an order and that a chain has not answered."""
+    exchange = Exchange(chain=Attached(LenientPayloads()))
+    exchange.state.intent_sequence = number - 1
+    given = command_from_wire(decode_command(json.dumps(command).encode()))
+    (event,) = exchange.command(given, QueuePosition(QUEUE, "", offset))
+    assert isinstance(event, IntentOpened)
+    assert event.metadata is not None
+    del event.metadata["topic_id"]  # of whatever topic the queue is, as in the log
+    _, key, value = intent_record(event, "intents")
+    return Record("intents", 0, number, 1_773_223_200_000, key, value)
 
 
 def events(records: Iterable[Record]) -> list[Event]:

@@ -2,20 +2,33 @@ import json
 from collections.abc import Iterable
 
 import pytest
-from tests.audit.story import QUEUE, A, log_records, queue_records
+from tests.audit.story import (
+    QUEUE,
+    A,
+    close_order,
+    command_record,
+    intent_of,
+    log_records,
+    open_order,
+    queue_records,
+)
 
 from twilight.archiver.reading import Duplicates, Reader
 from twilight.archiver.record import CORE
 from twilight.audit.answering import are_right
 from twilight.audit.answers import Answers
 from twilight.audit.finding import Finding
+from twilight.audit.folding import LogFold
 from twilight.bus import Record
+from twilight.domain.inflight import Intent
 from twilight.wire.commands import RpcCommand, decode_command
 
 TOPIC_ID = "topic-of-today"
 
 
-def checked(log: Iterable[Record], queue: list[Record], chunk: int = 1_000) -> list[Finding]:
+def checked(
+    log: Iterable[Record], queue: list[Record], chunk: int = 1_000, intents: Iterable[Record] = ()
+) -> list[Finding]:
     """Return the findings after log and queue went side by side through the audit's own reading, chunk by chunk."""
     answers, waiting = Answers({QUEUE: TOPIC_ID}), list(queue)
     of_queue, reader = answers.queues[QUEUE], Reader(CORE, Duplicates())
@@ -29,12 +42,21 @@ def checked(log: Iterable[Record], queue: list[Record], chunk: int = 1_000) -> l
         of_queue.judge(caused)
     of_queue.judge(waiting)
     of_queue.pass_over(len(queue))
+    for intent in in_flight(intents):
+        answers.take_intent(intent)
     of_queue.close(0)
     return answers.findings()
 
 
-def faults(log: Iterable[Record], queue: list[Record]) -> list[str]:
-    return [fault for finding in checked(log, queue) for fault in finding.faults]
+def in_flight(records: Iterable[Record]) -> list[Intent]:
+    fold = LogFold(None)
+    for record in records:
+        fold.take_intent(record)
+    return fold.in_flight()
+
+
+def faults(log: Iterable[Record], queue: list[Record], intents: Iterable[Record] = ()) -> list[str]:
+    return [fault for finding in checked(log, queue, intents=intents) for fault in finding.faults]
 
 
 def answers_to(record: Record, request_id: bytes) -> bool:
@@ -127,6 +149,56 @@ def test_a_command_that_nobody_consumed_is_told_as_waiting() -> None:
     late = queue[0]._replace(offset=len(queue), value=(queue[0].value or b"").replace(b"REQID1", b"REQID9"))
 
     assert faults(log_records(), [*queue, late]) == ["offset 5: not yet consumed"]
+
+
+ASKED = open_order("D", "LONG", "MARKET", 0.0, "REQID6")
+
+
+def test_a_command_that_the_chain_was_asked_for_is_in_flight_and_one_without_an_intent_is_lost() -> None:
+    lost, later = open_order("E", "LONG", "MARKET", 0.0, "REQID7"), close_order("A", A, "REQID8")
+    queue = [*queue_records(), *(command_record(5 + n, command) for n, command in enumerate((ASKED, lost, later)))]
+    log = log_records()
+    answer = retold(
+        next(record for record in log if answers_to(record, b"REQID5")), 34, offset="7", request_id="REQID8"
+    )
+    log.append(answer._replace(value=(answer.value or b"").replace(b"REQID5", b"REQID8")))
+
+    (found,) = checked(log, queue, intents=[intent_of(5, ASKED)])
+
+    assert found.faults == ["offset 6: CreateTraderOrder has no answer"]
+    assert found.figures["in_flight"] == 1
+
+
+def test_a_repeated_request_is_answered_by_what_the_chain_will_answer() -> None:
+    queue = [*queue_records(), command_record(5, ASKED), command_record(6, ASKED)]
+
+    (found,) = checked(log_records(), queue, intents=[intent_of(5, ASKED)])
+
+    assert found.holds
+    assert (found.figures["in_flight"], found.figures["repeated"]) == (1, 1)
+
+
+def test_an_intent_excuses_no_command_that_stands_at_another_offset() -> None:
+    queue = [*queue_records(), command_record(5, open_order("D", "LONG", "MARKET", 0.0, "REQID9"))]
+
+    assert faults(log_records(), queue, [intent_of(4, ASKED)]) == ["offset 5: not yet consumed"]
+
+
+def test_an_intent_excuses_no_answer_that_is_wrong() -> None:
+    log = log_records()
+    twice = [*log, *(record._replace(offset=len(log)) for record in log if answers_to(record, b"REQID4"))]
+
+    assert faults(twice, queue_records(), [intent_of(3, ASKED)]) == [
+        "offset 3: ExecuteTraderOrder has the answers SETTLED, SETTLED"
+    ]
+
+
+def test_an_intent_of_a_queue_that_nobody_has_configured_is_named() -> None:
+    (intent,) = in_flight([intent_of(5, ASKED)])
+    answers = Answers({"OTHER": TOPIC_ID})
+    answers.take_intent(intent)
+
+    assert answers.findings()[-1].faults == [f"intent {intent.id} names queue {QUEUE}, which is not configured"]
 
 
 def sltp(kind: str, body: dict[str, object], order_type: str) -> RpcCommand:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from tests.archiver.archiving import database_url, run_sql
 from tests.audit.day import Day, archived_day
-from tests.audit.story import log_records
+from tests.audit.story import command_record, intent_of, log_records, open_order, queue_records
 
 from twilight.audit.run import Parts, audit
 from twilight.bus import Record
@@ -141,6 +141,25 @@ def test_a_log_that_says_something_twice_to_the_byte_is_no_log_of_the_core(make:
         "nothing said twice": ["offset 34: TxHash repeats offset 30 to the byte"],
         "answers of CLIENT-REQUEST": ["offset 3: ExecuteTraderOrder has the answers SETTLED, SETTLED"],
     }
+
+
+ASKED = open_order("D", "LONG", "MARKET", 0.0, "REQID6")
+
+
+def test_what_is_in_flight_with_the_chain_is_counted_and_no_fault(make: Make) -> None:
+    day = make(queue=[*queue_records(), command_record(5, ASKED)], intents=[intent_of(5, ASKED)])
+
+    found = {finding.name: finding for finding in audit(day.settings, day.parts)}
+
+    assert all(finding.holds for finding in found.values())
+    assert found["answers of CLIENT-REQUEST"].figures["in_flight"] == 1
+    assert found["asked of the chain"].figures == {"in_flight": 1, "open": 1}
+
+
+def test_a_command_of_which_there_is_no_intent_is_lost(make: Make) -> None:
+    found = make(queue=[*queue_records(), command_record(5, ASKED)]).faults()
+
+    assert found == {"answers of CLIENT-REQUEST": ["offset 5: not yet consumed"]}
 
 
 @pytest.mark.parametrize("kind", ["PositionSizeLogDBUpdate", "RiskEngineUpdate"])

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from twilight.audit.answering import DROPPED, are_right
 from twilight.audit.finding import Faults, Finding, finding
 from twilight.bus import Record
+from twilight.domain.inflight import Intent
 from twilight.wire import events as e
 from twilight.wire.commands import RpcCommand, decode_command
 from twilight.wire.errors import Quarantine
@@ -50,6 +51,20 @@ class Answers:
             if len(self._request_ids) > REQUEST_IDS_REMEMBERED:
                 del self._request_ids[next(iter(self._request_ids))]
 
+    def take_intent(self, intent: Intent) -> None:
+        """Note what is in flight with a chain; what the engine asks on its own has no command."""
+        metadata = intent.metadata or {}
+        if "queue" not in metadata:
+            return
+        queue = self.queues.get(metadata["queue"])
+        if queue is None:
+            self._strange += 1
+            self._strangers.add(f"intent {intent.id} names queue {metadata['queue']}, which is not configured")
+            return
+        queue.take_intent(metadata)
+        if request_id := metadata.get("request_id"):
+            self._request_ids[request_id] = None
+
     def findings(self) -> list[Finding]:
         """Return one finding for each queue, and one for events of queues that nobody knows if there are any."""
         found = [queue.finding() for queue in self.queues.values()]
@@ -67,6 +82,7 @@ class QueueAnswers:
         self._request_ids = request_ids
         self._statuses: dict[int, list[str]] = {}
         self._open: dict[int, RpcCommand | None] = {}
+        self._in_flight: set[int] = set()
         self._newest = -1
         self._counts: Counter[str] = Counter()
         self._faults = Faults()
@@ -97,6 +113,11 @@ class QueueAnswers:
         if self.reached >= 0:
             self._faults.add(f"the event at offset {offset} names topic {topic_id}, the queue's is {self._topic_id}")
 
+    def take_intent(self, metadata: dict[str, str]) -> None:
+        """Note that a command of this queue was decided as far as the chain lets it, and is in flight (C11)."""
+        if metadata.get("topic_id", self._topic_id) == self._topic_id:
+            self._in_flight.add(int(metadata["offset"]))
+
     def judge(self, commands: Iterable[Record]) -> None:
         """Hold commands, given in their order without a gap between calls, against the answers so far.
 
@@ -117,7 +138,7 @@ class QueueAnswers:
         """Forget a command whose answers are what they must be."""
         statuses = self._statuses.get(offset)
         if statuses is None:
-            if not self._is_repeated(command):
+            if offset in self._in_flight or not self._is_repeated(command):
                 return
             self._counts["repeated"] += 1
         elif are_right(command, statuses):
@@ -137,6 +158,9 @@ class QueueAnswers:
         self.judge(())
         for offset, command in sorted(self._open.items(), key=lambda item: item[0]):
             statuses = self._statuses.pop(offset, [])
+            if offset in self._in_flight and statuses in ([], ["FILLED"]):  # filled: its legs closed it, for the chain
+                self._counts["in_flight"] += 1
+                continue
             kind = "no command" if command is None else command.kind
             if statuses:
                 self._faults.add(f"offset {offset}: {kind} has the answers {', '.join(statuses)}")
@@ -153,8 +177,8 @@ class QueueAnswers:
 
     def finding(self) -> Finding:
         """Return whether every command that was consumed is answered as it must be."""
-        names = ("commands", "answered", "repeated", "waiting", "former", "deleted")
-        optional = ("former", "deleted")
+        names = ("commands", "answered", "repeated", "waiting", "in_flight", "former", "deleted")
+        optional = ("in_flight", "former", "deleted")
         figures: dict[str, int | float | str] = {
             name: self._counts[name] for name in names if name not in optional or self._counts[name]
         }

@@ -1,5 +1,6 @@
 """The log folded by the engine, beside the money and the totals that its events tell of."""
 
+from collections import Counter
 from uuid import uuid4
 
 from twilight.archiver.record import Entry
@@ -8,8 +9,11 @@ from twilight.audit.core import CoreState
 from twilight.audit.finding import Figures, Finding, finding
 from twilight.audit.repeats import Repeats
 from twilight.audit.totals import Totals
+from twilight.bus import Record
+from twilight.core.chain import fold_intent
 from twilight.core.recovery import fold
 from twilight.domain.engine import new_engine
+from twilight.domain.inflight import Intent
 from twilight.domain.invariants import violations
 from twilight.domain.snapshot import state_hash
 from twilight.domain.state import State
@@ -51,6 +55,17 @@ class LogFold:
         if self._core is not None and offset == self._core.offset:
             self._hash_at_core = state_hash(self.state)
 
+    def take_intent(self, record: Record) -> None:
+        """Fold one write-ahead intent, after the log as a leader does: one whose answer is in it opens nothing."""
+        try:
+            fold_intent(self._engine, record.offset, record.key, record.value, record.timestamp_ms)
+        except Corrupt as fault:
+            self._fault = self._fault or str(fault)
+
+    def in_flight(self) -> list[Intent]:
+        """Return what the chain owes an answer, and what waits for the pool's turn."""
+        return list(self.state.asked())
+
     def findings_at_a_whole(self) -> list[Finding]:
         """Return what must hold wherever a transaction of the core has ended."""
         state = self.state
@@ -59,11 +74,18 @@ class LogFold:
             finding("invariants", figures, violations(state)),
             self._totals.close(state),
             self._books.close(),
+            self._chain_finding(),
         ]
 
     def findings(self) -> list[Finding]:
         """Return what is known once the whole log was taken."""
         return [self._core_finding(), self._repeats.close()]
+
+    def _chain_finding(self) -> Finding:
+        """Say what is in flight: that alone is no fault, however long it takes."""
+        operations = Counter("waiting" if one.operation is None else one.operation.value for one in self.in_flight())
+        figures: Figures = {"in_flight": operations.total(), **dict(sorted(operations.items()))}
+        return finding("asked of the chain", figures, [])
 
     def _core_finding(self) -> Finding:
         figures: Figures = {"events": self._events, "offset": self._offset}

@@ -1,5 +1,6 @@
 """The order queues, read beside the log: no more of each is in memory than a chunk."""
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -10,6 +11,7 @@ from twilight.audit.reading import Stretches, reader_of
 from twilight.bus import LogReader
 from twilight.bus.topics import topic_ids
 from twilight.core.queues import QueueSpec
+from twilight.domain.inflight import Intent
 from twilight.wire import events as e
 from twilight.wire.keys import EventKey
 
@@ -67,8 +69,10 @@ class Queues:
         for queue in self._queues.values():
             queue.judge()
 
-    def findings(self) -> list[Finding]:
-        """Return what was found, once the whole log was taken."""
+    def findings(self, in_flight: Iterable[Intent]) -> list[Finding]:
+        """Return what was found, once the whole log was taken; the chain owes an answer to what is in flight."""
+        for intent in in_flight:
+            self._answers.take_intent(intent)
         for name, queue in self._queues.items():
             queue.close(self.ends[name])
         return self._answers.findings()

@@ -112,7 +112,8 @@ class _Audit:
                 self._queues.judge()
                 self._compare(entries)
                 progress(records[-1].offset, self._end)
-            at_a_whole = [*self._fold.findings_at_a_whole(), *self._queues.findings()]
+            self._fold_intents()
+            at_a_whole = [*self._fold.findings_at_a_whole(), *self._queues.findings(self._fold.in_flight())]
             for records in events.below(self._end):
                 entries = reader.entries(records)
                 for entry in entries:
@@ -123,6 +124,13 @@ class _Audit:
             found.append(live.check(self._snapshot.connection, self._fold.state))
             found.extend(self._questdb(log.end_offset))
         return [*found, *at_a_whole]
+
+    def _fold_intents(self) -> None:
+        """Learn what the chain owes an answer; what was asked after the log was read does no harm."""
+        with reader_of(self._settings.broker, self._settings.core_intent_topic) as topic:
+            for records in Stretches(topic).below(topic.end_offset()):
+                for record in records:
+                    self._fold.take_intent(record)
 
     def _compare(self, entries: list[Entry]) -> None:
         batch = self._tables.take(entries)

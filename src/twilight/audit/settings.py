@@ -12,6 +12,7 @@ class AuditSettings(Settings):
 
     broker: str = "localhost:9092"
     core_event_log: str = "CoreEventLogTopic"
+    core_intent_topic: str = "CoreIntentTopic"
     rpc_client_request: str = "CLIENT-REQUEST"
     rpc_client_failed_request: str = "CLIENT-FAILED-REQUEST"
     relayer_state_queue: str = "RelayerStateQueue"

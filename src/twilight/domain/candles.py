@@ -254,8 +254,11 @@ def _take_price(candle: Candle, price: float, ts_ns: int, offset: int) -> None:
     elif price < candle.low:
         candle.low = price
     candle.price_samples += 1
-    _take_offset(candle, offset)
-    candle.carried = False
+    if candle.carried or candle.last_offset is None or offset < candle.last_offset:
+        _take_offset(candle, offset)
+        candle.carried = False
+    else:
+        candle.last_offset = offset
 
 
 def _take_trade(candle: Candle, trade: Trade) -> None:

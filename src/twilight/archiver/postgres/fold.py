@@ -4,7 +4,6 @@ Pure: what it knows beside its entries is a `Memory`. The archiver writes its ba
 the same fold over a whole log and compare.
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -22,7 +21,6 @@ from twilight.wire.types import I64_MAX
 
 WALLET = "Twilight-Address"
 _CREATES = frozenset({"CreateTraderOrder", "CreateTraderOrderSlTp", "CreateLendOrder"})
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _SOURCE = len(tables.SOURCE_COLUMNS)
 _STATUS_AT, _MARGIN_AT, _TS_AT, _MAINTENANCE_AT = 3, 10, 11, 15
 _LEND_TS_AT = 9
@@ -74,7 +72,7 @@ def _rows(entry: Entry) -> Sequence[tuple[Table, Row]]:
         return ()
     if type(entry.event) is e.CurrentPriceUpdateEvent:  # nearly every record, and without a whole number
         return rows
-    if _LONG_NUMBER.search(entry.payload_raw or b"") and any(_overflows(row) for _, row in rows):
+    if any(_overflows(row) for _, row in rows):
         entry.bury(INTEGER_OVERFLOW, f"expected integers up to {I64_MAX}, found a larger one")
         return ()
     return rows

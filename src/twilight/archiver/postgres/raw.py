@@ -1,9 +1,11 @@
 """The raw log, dead letters and duplicates: every record byte for byte, before anything else (storage 4)."""
 
+import struct
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from twilight.archiver.postgres.copying import (
+    EPOCH_2000_US,
     Copy,
     binary_bytes,
     binary_copy,
@@ -42,6 +44,7 @@ def _fields(count: int) -> bytes:
     return count.to_bytes(2, "big")
 
 
+_hash_and_time = struct.Struct(">i32siq").pack
 _RAW_FIELDS, _DEAD_FIELDS, _DUPLICATE_FIELDS = (_fields(len(names)) for names in (RAW, DEAD, DUPLICATE))
 
 
@@ -62,7 +65,7 @@ def _name(text: str | None) -> bytes:
 
 def _raw_row(entry: Entry) -> bytes:
     agg_id, kind, version, metadata = key_columns(entry)
-    event_us = None if entry.event_ts_ns is None or not entry.has_own_time else entry.event_ts_ns // 1_000
+    event_us = entry.event_ts_ns // 1_000 if entry.event_ts_ns is not None and entry.has_own_time else None
     return b"".join(
         (
             _RAW_FIELDS,
@@ -73,8 +76,7 @@ def _raw_row(entry: Entry) -> bytes:
             _name(version),
             binary_json(metadata),
             binary_bytes(entry.payload_raw),
-            binary_bytes(entry.payload_sha256),
-            binary_timestamp(entry.broker_ms * 1_000),
+            _hash_and_time(32, entry.payload_sha256, 8, entry.broker_ms * 1_000 - EPOCH_2000_US),
             binary_timestamp(event_us),
         )
     )

@@ -12,8 +12,10 @@ from twilight.wire.commands import UpdateFeesCommand
 
 
 def _price(entry: Entry, event: e.CurrentPriceUpdateEvent) -> Rows:
-    ns = nanoseconds(event.time)
-    anomaly = anomaly_of(entry, (event.price,)) if entry.has_own_time else TIME_AHEAD
+    if entry.has_own_time and entry.event_ts_ns is not None:  # read already, and a tick is nearly every record
+        ns, anomaly = entry.event_ts_ns, anomaly_of(entry, (event.price,))
+    else:
+        ns, anomaly = nanoseconds(event.time), TIME_AHEAD
     return ((tables.PRICE, (*entry.source, event.price, timestamp(ns), ns, anomaly)),)
 
 

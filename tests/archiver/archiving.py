@@ -85,6 +85,11 @@ class Archive:
                 pipeline.put(entries, self.reader.newest_event_ns)
             pipeline.drain()
 
+    def refuse(self, request_id: str) -> None:
+        """Let the database refuse every order of a request, as it would a value that no column can hold."""
+        check = sql.SQL("ALTER TABLE order_command ADD CONSTRAINT refused CHECK (request_id <> {})")
+        self.connection.execute(check.format(request_id))
+
     def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         return self.connection.execute(query.encode(), parameters).fetchall()

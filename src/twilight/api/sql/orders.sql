@@ -1,4 +1,5 @@
 -- Orders, their records and triggers (API specification 5.4), and where the archiver stands.
+-- Of a text that may be of any length the first 200 characters are indexed: those are named, and then the whole.
 
 -- name: ingest_position
 select min(next_offset) as next_offset
@@ -15,28 +16,28 @@ select account_id, order_status from lend_order_current where uuid = %(uuid)s;
 -- name: trader_order_of_account
 select *, last_src_offset as src_offset
 from trader_order_current
-where account_id = %(account_id)s
+where left(account_id, 200) = left(%(account_id)s, 200) and account_id = %(account_id)s
 order by last_src_offset desc
 limit 1;
 
 -- name: lend_order_of_account
 select *, last_src_offset as src_offset
 from lend_order_current
-where account_id = %(account_id)s
+where left(account_id, 200) = left(%(account_id)s, 200) and account_id = %(account_id)s
 order by last_src_offset desc
 limit 1;
 
 -- name: trader_order_history
 select *
 from trader_order
-where account_id = %(account_id)s
+where left(account_id, 200) = left(%(account_id)s, 200) and account_id = %(account_id)s
 order by src_offset desc, ordinal desc
 limit %(limit)s;
 
 -- name: lend_order_history
 select *
 from lend_order
-where account_id = %(account_id)s
+where left(account_id, 200) = left(%(account_id)s, 200) and account_id = %(account_id)s
 order by src_offset desc, ordinal desc
 limit %(limit)s;
 
@@ -71,7 +72,8 @@ limit %(limit)s offset %(offset)s;
 select src_offset, order_id, account_id, tx_hash, order_type, order_status, datetime, output,
        request_id, request_id_filled, reason, old_price, new_price
 from transaction_hash
-where account_id = %(key)s and (%(status)s::text is null or order_status = %(status)s)
+where left(account_id, 200) = left(%(key)s, 200) and account_id = %(key)s
+  and (%(status)s::text is null or order_status = %(status)s)
 order by src_offset
 limit %(limit)s offset %(offset)s;
 
@@ -79,7 +81,8 @@ limit %(limit)s offset %(offset)s;
 select src_offset, order_id, account_id, tx_hash, order_type, order_status, datetime, output,
        request_id, request_id_filled, reason, old_price, new_price
 from transaction_hash
-where (request_id = %(key)s or request_id_filled = %(key)s)
+where ((left(request_id, 200) = left(%(key)s, 200) and request_id = %(key)s)
+       or (left(request_id_filled, 200) = left(%(key)s, 200) and request_id_filled = %(key)s))
   and (%(status)s::text is null or order_status = %(status)s)
 order by src_offset
 limit %(limit)s offset %(offset)s;
@@ -105,7 +108,7 @@ latest as (
     select distinct on (linked.twilight_address, trader_order.uuid)
            linked.twilight_address, trader_order.order_status, trader_order.positionsize
     from linked
-    join trader_order on trader_order.account_id = linked.account_address
+    join trader_order on left(trader_order.account_id, 200) = linked.account_address  -- a longer account is in no link
     where trader_order.ts >= %(since)s and trader_order.ts <= %(until)s
     order by linked.twilight_address, trader_order.uuid, trader_order.src_offset desc
 )

@@ -5,7 +5,7 @@ select coalesce(sum(initial_margin * leverage) filter (where position_type = 'LO
        coalesce(sum(initial_margin * leverage) filter (where position_type = 'SHORT'), 0) as short_exposure,
        max(ts) as last_ts
 from trader_order_current
-where order_status = 'FILLED';
+where left(order_status, 200) = 'FILLED'  -- what is indexed (orders.sql);
 
 -- name: open_interest_chart
 -- Risk records are many more than grid points, so each point looks its one record up in the index.
@@ -81,7 +81,7 @@ open_orders as (
            coalesce(sum(case position_type when 'LONG' then 1 else -1 end * positionsize), 0) as p,
            coalesce(sum(round(available_margin - initial_margin)), 0) as accrued
     from trader_order_current
-    where order_status = 'FILLED'
+    where left(order_status, 200) = 'FILLED'  -- what is indexed (orders.sql)
 )
 select pool.total_locked_value + open_orders.v + open_orders.p / nullif(tick.price, 0) - open_orders.accrued as nav
 from pool, tick, open_orders;

@@ -144,14 +144,17 @@ def _lend_order(_memory: Memory, batch: Batch, entry: Entry, rows: Rows) -> None
 
 
 def _link(batch: Batch, entry: Entry) -> None:
-    """A create that names a wallet ties it to the account (storage specification 5.6)."""
+    """A create that names a wallet ties it to the account (storage specification 5.6).
+
+    A text longer than an address or an account can be is none: it stays with its command and ties nothing.
+    """
     event: Any = entry.event
     command = event.command
     if not isinstance(command, RpcCommand) or command.kind not in _CREATES:
         return
     wallet = command.value.meta.metadata.get(WALLET)  # type: ignore[attr-defined]
-    if wallet:
-        order, (stream, partition, offset, _, _) = event.order, entry.source
+    order, (stream, partition, offset, _, _) = event.order, entry.source
+    if wallet and max(len(wallet), len(order.account_id)) < tables.INDEXED_CHARACTERS:
         key = (wallet, order.account_id, order.uuid)
         if batch.get(tables.ACCOUNT_LINK, key) is None:
             batch.set(tables.ACCOUNT_LINK, key, (*key, stream, partition, offset, timestamp(entry.event_ts_ns or 0)))

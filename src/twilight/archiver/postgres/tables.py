@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 PARTITION_SPAN = 10_000_000  # offsets of one partition of a table that grows with the log, as the migrations make it
+INDEXED_CHARACTERS = 200  # of a text that may be of any length, as the migrations index it
 SOURCE_COLUMNS = ("src_stream", "src_partition", "src_offset", "ordinal", "broker_ts")
 
 Value = str | int | float | bool | Decimal | None

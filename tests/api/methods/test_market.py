@@ -118,6 +118,16 @@ def test_five_minutes_roll_up_from_their_minutes(books: Books) -> None:
     assert candle_rows(books) == [FIRST, SECOND]
 
 
+def test_what_was_traded_in_a_minute_without_a_tick_counts_to_the_candle_around_it(books: Books) -> None:
+    for minute, price, carried in ((0, "100", False), (2, "100", True), (3, "90", False), (7, "90", True)):
+        prices = (price, price, price, price)
+        books.candle(60, DAY + minute * MINUTE, prices, trades=1, btc_volume="0.5", usd_volume="50", carried=carried)
+
+    first, end = time_text(DAY), time_text(DAY + 5 * MINUTE)
+    assert candle_rows(books) == [(first, end, "100", "100", "90", "90", "3", "1.5", "150")]
+    assert candle_rows(books, interval="ONE_MINUTE")[1][0] == time_text(DAY + 3 * MINUTE)
+
+
 @pytest.mark.parametrize(("limit", "offset", "expected"), [(1, 0, [FIRST]), (1, 1, [SECOND]), (5, 2, [])])
 def test_candles_are_paged_by_those_that_exist(
     books: Books, limit: int, offset: int, expected: list[tuple[str, ...]]

@@ -46,25 +46,33 @@ order by ts, src_offset
 limit %(limit)s offset %(offset)s;
 
 -- name: candles
--- A carried row only repeats the price before it: it is no data. As many base rows are read as the
--- candles asked for can have.
-with base as (
+-- A carried row only repeats the price before it: it is no price, and without one there is no candle. What was traded
+-- in it counts to the candle around it. As many base rows are read as the candles asked for can have.
+with ticked as (
     select * from candle
     where length_s = %(base_s)s and start_time >= %(start)s and not carried
     order by start_time
     limit %(base_rows)s
+),
+base as (
+    select * from ticked
+    union all
+    select * from candle
+    where length_s = %(base_s)s and start_time >= %(start)s and carried and trades > 0
+      and start_time < (select date_bin(%(length)s, max(start_time), %(origin)s) + %(length)s from ticked)
 )
 select date_bin(%(length)s, start_time, %(origin)s) as bucket,
-       (array_agg(open order by start_time))[1] as open,
-       max(high) as high,
-       min(low) as low,
-       (array_agg(close order by start_time desc))[1] as close,
+       (array_agg(open order by start_time) filter (where not carried))[1] as open,
+       max(high) filter (where not carried) as high,
+       min(low) filter (where not carried) as low,
+       (array_agg(close order by start_time desc) filter (where not carried))[1] as close,
        sum(btc_volume) as btc_volume,
        sum(usd_volume) as usd_volume,
        sum(trades) as trades,
        max(last_offset) as last_offset
 from base
 group by bucket
+having not bool_and(carried)
 order by bucket
 limit %(limit)s offset %(offset)s;
 

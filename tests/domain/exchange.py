@@ -104,7 +104,9 @@ class Exchange:
 
     def command(self, command: Any, position: QueuePosition | None = None, age_s: float = 0) -> list[Event]:
         broker = (self.now_ns + SECOND_NS) // 1_000_000 - int(age_s * 1000)
-        return self.give(CommandInput(command, position, "key", broker))
+        made = self.give(CommandInput(command, position, "key", broker))
+        assert len(keys(made)) == len(made)  # W-23
+        return made
 
     def open(
         self,
@@ -241,6 +243,11 @@ class Exchange:
 def kinds(events: Sequence[Event]) -> list[str]:
     """Return the wire's kinds, in order."""
     return [event.kind for event in events]
+
+
+def keys(events: Sequence[Event]) -> dict[tuple[object, ...], Event]:
+    """Return the newest event of each record key."""
+    return {(event.kind, event.agg_id, *sorted((event.metadata or {}).items())): event for event in events}
 
 
 def aggregates(events: Sequence[Event]) -> list[str]:

@@ -9,6 +9,7 @@ from tests.domain.exchange import (
     Exchange,
     aggregates,
     answers,
+    keys,
     kinds,
     only,
     reason,
@@ -200,13 +201,34 @@ def test_a_position_closed_by_a_stop_loss_request_stays_closed_after_recovery() 
     exchange.assert_recoverable()
 
 
-def test_no_two_triggers_of_one_order_share_a_key() -> None:  # W-23
+def test_no_two_records_that_put_a_trigger_share_a_key() -> None:  # W-23
     exchange = Exchange()
     exchange.open("A")
-    made = exchange.legs("A", 60_000, 70_000) + exchange.close("A", 71_000)
-    added = [event for event in made if isinstance(event, SortedSetDBUpdate)]
-    assert len({event.agg_id for event in added}) == 1
-    assert all(event.metadata and event.metadata["request_id"] for event in added)
+    made = exchange.legs("A", 60_000, 70_000) + exchange.close("A", 71_000) + exchange.legs("A", 59_000, 72_000)
+    put = [event for event in made if isinstance(event, SortedSetDBUpdate)]
+    assert [event.agg_id.partition("-")[0] for event in put] == ["AddCloseLimitPrice"] * 3 + [
+        "UpdateCloseLimitPrice"
+    ] * 2
+    assert len(keys(put)) == len(put)
+
+
+def test_a_log_of_which_only_the_newest_record_of_each_key_is_kept_still_holds_both_legs() -> None:  # W-23
+    exchange = Exchange()
+    exchange.open("A")
+    exchange.legs("A", 60_000, 70_000)
+    compacted = keys(exchange.events)
+    sets = exchange.refold(list(compacted.values())).triggers
+    uuid = exchange.uuid("A")
+    assert list(sets.stop_loss_long) == [(uuid, score(60_000))]
+    assert list(sets.take_profit_long) == [(uuid, score(70_000))]
+
+
+def test_two_legs_that_were_not_there_are_answered_under_two_keys() -> None:  # W-23
+    exchange = Exchange()
+    exchange.open("A")
+    made = exchange.cancel_legs("A", sl=True, tp=True)
+    assert statuses(made) == ["OrderNotFound", "OrderNotFound"]
+    assert len(keys(made)) == 2
 
 
 def test_a_refused_liquidation_stays_open_and_is_tried_again_later() -> None:  # W-27, R9

@@ -79,6 +79,9 @@ class Lockstep:
         self.lines.append(line)
         self.log += records
         self.auditor.take(line, found)
+        if "command" in line:
+            keys = {json.dumps(json.loads(record)["key"], sort_keys=True) for record in records}
+            assert len(keys) == len(records), f"two records of {line} share a key (W-23)"
         return found
 
     def _report(self, line: dict[str, Any], expected: list[Event] | str, found: list[Event] | str) -> str:

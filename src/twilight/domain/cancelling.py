@@ -4,6 +4,7 @@ Cancels are always allowed, also under a halt and without a price (R3).
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from twilight.domain import answers, totals
 from twilight.domain.closing import check_not_in_flight
@@ -11,7 +12,7 @@ from twilight.domain.commands import CancelCommand, CancelRequest, CancelTraderO
 from twilight.domain.context import Case, Subject
 from twilight.domain.errors import Rejected
 from twilight.domain.events import Event, SetAction, TraderOrderEvent, TxHash
-from twilight.domain.legs import Trigger, removal_event
+from twilight.domain.legs import Trigger, leg_metadata, removal_event
 from twilight.domain.numbers import price_of_score, score
 from twilight.domain.orders import OrderStatus, OrderType
 from twilight.domain.state import Legs, Position
@@ -107,7 +108,8 @@ def _cancel_legs(case: Case, position: Position, command: CancelTraderOrderSlTp,
         if old_price is None:
             missing = f"{word} order not found or invalid order status for order id: {order.uuid}!!"
             why = _not_found(missing)
-            records.append(answers.rejected(case, subject, why))
+            named_leg = replace(case, metadata=leg_metadata(case.metadata, trigger))
+            records.append(answers.rejected(named_leg, subject, why))
             continue
         removals.append(removal_event(case, trigger.texts.remove, order))
         record = answers.data(case, subject, trigger.texts.cancelled, reason=reason, old_price=old_price)

@@ -114,18 +114,28 @@ Scores = dict[Trigger, int]
 
 ADD_AGG = "AddCloseLimitPrice"
 UPDATE_AGG = "UpdateCloseLimitPrice"
+_LEG_NAMES = {Trigger.STOP_LOSS: "sl", Trigger.TAKE_PROFIT: "tp"}
+_LEG_OF = {action: leg for leg in _LEG_NAMES for action in (leg.texts.add, leg.texts.update)}
+
+
+def leg_metadata(metadata: Metadata | None, leg: Trigger) -> Metadata:
+    """Return the metadata with the leg named: of two records of one request neither replaces the other (W-23)."""
+    return {**(metadata or {}), "leg": _LEG_NAMES[leg]}
 
 
 def set_event(
     case: Case, action: SetAction, order: TraderOrder, price: float, metadata: Metadata | None = None
 ) -> SortedSetDBUpdate:
     """Return the event that a trigger was put; all three kinds share the close limit's aggregate (wire 1.5)."""
+    metadata = metadata or case.metadata
+    if action in _LEG_OF:
+        metadata = leg_metadata(metadata, _LEG_OF[action])
     command = SortedSetCommand(action, order.uuid, price, order.side)
     if action is SetAction.ADD_LIQUIDATION:
         agg_id = f"{action.value}-{order.uuid}"
     else:
         agg_id = f"{ADD_AGG if action.value.startswith('Add') else UPDATE_AGG}-{order.uuid}"
-    return SortedSetDBUpdate(command, case.conditions.now_iso, agg_id, metadata or case.metadata)
+    return SortedSetDBUpdate(command, case.conditions.now_iso, agg_id, metadata)
 
 
 def removal_event(case: Case, action: SetAction, order: TraderOrder, name: str = "") -> SortedSetDBUpdate:

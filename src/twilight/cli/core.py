@@ -60,7 +60,11 @@ def replay_(
     profile: Annotated[bool, typer.Option("--profile", help="Say where the time went.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fold a log from its start; print the state hash, what was folded, and events/s."""
+    """Fold a log from its start; print the state hash, what was folded, and events/s.
+
+    A log of the Rust reference is folded up to the first figure that is no whole number of sats, or the first order
+    that ends twice, and refused there: what it says from then on, no state of this engine can hold.
+    """
     from twilight.core.replay import LogSettings, Replayed, from_file, from_kafka, replay
     from twilight.ops.settings import load
 

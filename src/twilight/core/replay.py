@@ -11,6 +11,8 @@ from twilight.bus import LogReader
 from twilight.core.recovery import FOLD_BATCH, READ_WAIT_S, fold
 from twilight.domain.engine import new_engine
 from twilight.domain.snapshot import state_hash
+from twilight.domain.state import State
+from twilight.ops.errors import Corrupt
 from twilight.ops.settings import Settings
 from twilight.wire.records import read_records
 
@@ -19,6 +21,10 @@ RawRecord = tuple[int, bytes | None, bytes | None, int]
 
 Progress = Callable[[int, int | None], None]
 """Told the events folded so far and how many there are, if that is known."""
+
+
+class ForeignLog(Corrupt):
+    """The log was written by the reference, and has come to what no state of this engine can hold."""
 
 
 class LogSettings(Settings):
@@ -74,17 +80,42 @@ def replay(
     total: int | None = None,
     progress: Progress = lambda _folded, _total: None,
 ) -> Replayed:
-    """Fold the records up to and including the offset ``until``; raises `Corrupt` that names the offset."""
+    """Fold the records up to and including the offset ``until``.
+
+    A log of the reference is folded as far as its figures are whole and each of its orders ends once (engine 12: W-34,
+    W-51, W-24): rounded, or with endings left out, its state would be nobody's.
+
+    Raises:
+        ForeignLog: a log of the reference goes on with what cannot be folded; the message says what to do.
+        Corrupt: any other log does; the message names the offset.
+    """
     engine = new_engine(lambda: str(uuid4()))
     kinds: Counter[str] = Counter()
     offset, begun = -1, time.perf_counter()
     for number, (at, key, value, timestamp_ms) in enumerate(records, 1):
         if until is not None and at > until:
             break
-        kinds[fold(engine, at, key, value, timestamp_ms)] += 1
+        try:
+            kinds[fold(engine, at, key, value, timestamp_ms)] += 1
+        except Corrupt as fault:
+            if _names_causes(engine.state):
+                raise
+            raise ForeignLog(_foreign(fault, at)) from fault
         offset = at
         if number % FOLD_BATCH == 0:
             progress(number, total)
     seconds = time.perf_counter() - begun
     state = engine.state
     return Replayed(state_hash(state), offset, kinds.total(), seconds, len(state.positions), kinds)
+
+
+def _names_causes(state: State) -> bool:
+    """Return whether an event so far said which tick or command caused it, as all of ours do (decisions C5, R14)."""
+    return bool(state.ticks or state.queues or state.request_ids)
+
+
+def _foreign(fault: Corrupt, offset: int) -> str:
+    return (
+        f"expected a log of this core, found one of the reference, which has fractions of a sat and ends orders twice: "
+        f"{fault}; fold what stands before it with --until {offset - 1}, or archive the whole log (twilight archiver)"
+    )

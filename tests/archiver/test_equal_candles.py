@@ -1,10 +1,12 @@
 """PostgreSQL, QuestDB and a fold of the log hold the same candles (decisions S11)."""
 
 import random
+from collections import defaultdict, deque
 from datetime import UTC, datetime
+from itertools import groupby
 
 import pytest
-from archiving import BROKER_MS, Archive, price, record
+from archiving import BROKER_MS, ZONES, Archive, price, record
 from generated_orders import order_event
 
 from conftest import MakeArchive
@@ -15,8 +17,15 @@ from twilight.archiver.reading import Duplicates, Reader
 from twilight.archiver.record import CORE
 from twilight.archiver.upkeep.recounting import recount_candles
 from twilight.bus import Record
+from twilight.domain.candles import NS_PER_S
 
 pytestmark = pytest.mark.servers
+
+
+@pytest.fixture(params=ZONES)
+def zone(request: pytest.FixtureRequest) -> str:
+    """Return the time zone of the server: everything here is run in both."""
+    return str(request.param)
 
 
 def filled(offset: int, order: str, time: str) -> Record:
@@ -54,18 +63,33 @@ TRADES_FIRST = [
 ]
 
 
-@pytest.mark.parametrize("log", [LATE_TICKS, TRADES_FIRST], ids=["late ticks", "trades before the first tick"])
-def test_the_tables_hold_the_candles_of_the_fold_whole_and_restarted_after_each_record(
+LATE_BEFORE_EMPTY_ONES = [
+    price(0, 100.0, "2026-04-10T08:00:00+00:00"),
+    filled(1, "a", "2026-04-10T09:10:00+00:00"),
+    price(2, 101.0, "2026-04-10T08:00:30+00:00"),
+    filled(3, "b", "2026-04-10T09:11:00+00:00"),
+    filled(4, "c", "2026-04-10T09:10:30+00:00"),
+]
+LOGS = {
+    "late ticks": LATE_TICKS,
+    "trades before the first tick": TRADES_FIRST,
+    "a tick later than remembered, before intervals that carry its price": LATE_BEFORE_EMPTY_ONES,
+}
+
+
+@pytest.mark.parametrize("log", LOGS.values(), ids=LOGS)
+def test_the_tables_hold_the_candles_of_the_fold_whole_in_single_batches_and_restarted_after_each_record(
     archives: MakeArchive, log: list[Record]
 ) -> None:
-    whole, restarted = archives(), archives()
+    whole, one_by_one, restarted = archives(), archives(), archives()
     whole.feed(log)
+    one_by_one.feed(log, 1)
     for one in log:
         restarted.feed([one])
         restarted.restart()
 
-    demand_equal(whole, log)
-    demand_equal(restarted, log)
+    for archive in (whole, one_by_one, restarted):
+        demand_equal(archive, log)
 
 
 def test_trades_before_the_first_tick_are_counted_from_its_minute_on(archive: Archive) -> None:
@@ -101,30 +125,61 @@ def test_an_event_of_a_time_to_come_is_kept_and_spoils_no_candle(archives: MakeA
     demand_equal(archive, log)
 
 
-def test_shuffled_within_a_second_and_cut_into_any_batches_the_candles_and_trades_are_the_same(
+def shuffled_and_sent_again(log: list[Record], dice: random.Random) -> list[Record]:
+    """Return the log with the events of each second in another order, and some records twice.
+
+    Those of one order stay in theirs: of two states the one of the higher offset counts (decisions S2).
+    """
+    mixed: list[Record] = []
+    entries = zip(Reader(CORE, Duplicates()).entries(log), log, strict=True)
+    for _, second in groupby(entries, key=lambda pair: (pair[0].event_ts_ns or 0) // NS_PER_S):
+        queues: dict[str, deque[Record]] = defaultdict(deque)
+        for entry, found in second:
+            order = getattr(entry.event, "order", None)
+            queues[str(found.offset) if order is None else order.uuid].append(found)
+        turns = [name for name, queue in queues.items() for _ in queue]
+        dice.shuffle(turns)
+        for name in turns:
+            mixed.append(queues[name].popleft())
+            if dice.random() < 0.1:
+                mixed.append(dice.choice(mixed[-50:]))
+    return [found._replace(offset=offset) for offset, found in enumerate(mixed)]
+
+
+PRICES = "length_s, start_time, open, high, low, close, open_ts_ns, close_ts_ns, price_samples, carried, final"
+WITHOUT_OFFSETS = {
+    "candles": f"SELECT {PRICES}, trades, usd_volume, btc_volume, buy_volume, sell_volume FROM candle ORDER BY 1, 2",  # noqa: S608
+    "trades": "SELECT order_uuid, trade_kind, account_id, side, qdb_side, price, positionsize, ts_ns, btc_volume"
+    " FROM trade ORDER BY 1, 2",
+    "summaries": "SELECT day, account_id, order_status, count(*), sum(positionsize) FROM ("
+    "SELECT DISTINCT ON (uuid, day) account_id, order_status, positionsize, day"
+    " FROM trader_order, LATERAL (SELECT ts::date AS day) AS of ORDER BY uuid, day, src_offset DESC) AS newest"
+    " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    "orders": "SELECT uuid, order_status, available_margin, ts_ns FROM trader_order_current ORDER BY 1",
+}
+
+
+def test_shuffled_within_a_second_sent_again_and_cut_into_any_batches_candles_trades_and_summaries_are_the_same(
     archives: MakeArchive, reference_log: list[Record]
 ) -> None:
     dice = random.Random(5)
-    part = [r for r in reference_log if b"CurrentPriceUpdate" in (r.value or b"")][:400]
-    shuffled = []
-    for start in range(0, len(part), 4):
-        group = part[start : start + 4]  # four ticks a second
-        dice.shuffle(group)
-        shuffled += group
+    log = reference_log[:1_500]
+    again = shuffled_and_sent_again(log, dice)
     ordered, other = archives(), archives()
-    ordered.feed(part)
+    ordered.feed(log)
     at = 0
-    while at < len(shuffled):
-        size = dice.randrange(1, 60)
-        batch = shuffled[at : at + size]
-        other.feed([r._replace(offset=part[at + n].offset) for n, r in enumerate(batch)])
+    while at < len(again):
+        size = dice.randrange(1, 120)
+        other.feed(again[at : at + size], 50)
         at += size
-        if dice.random() < 0.3:
+        if dice.random() < 0.2:
             other.restart()
 
-    columns = "length_s, start_time, open, high, low, close, open_ts_ns, close_ts_ns, price_samples, carried, final"
-    query = f"SELECT {columns} FROM candle ORDER BY 1, 2"  # noqa: S608 - our own columns
-    assert other.rows(query) == ordered.rows(query)
+    assert other.one("SELECT count(*) FROM event_duplicate") > 50
+    for name, query in WITHOUT_OFFSETS.items():
+        found = ordered.rows(query)
+        assert len(found) > 5, name
+        assert other.rows(query) == found, name
 
 
 def test_candles_counted_anew_are_those_that_were_there(archive: Archive, reference_log: list[Record]) -> None:

@@ -54,6 +54,8 @@ class Pipeline:
     def put(self, entries: list[Entry], newest_event_ns: int | None) -> None:
         """Write a batch; return as soon as the one before it is stored.
 
+        A batch with events later than remembered is stored first: what it counts anew must be known to the next.
+
         Raises:
             psycopg.Error: the server's state is to blame, not a record.
             Moved: the tables are not where the writer left them.
@@ -65,6 +67,8 @@ class Pipeline:
             self._isolate(batch)
         else:
             self._flight = batch, self._pool.submit(self._store, prepared, batch.begun)
+            if prepared.work.late and not self.drain():
+                self._writer.recall_candles()
 
     def drain(self) -> bool:
         """Wait until everything is stored; return whether a batch was refused, and its bad record put aside.

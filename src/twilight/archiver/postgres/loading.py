@@ -26,7 +26,7 @@ _TIMED_KINDS = (
 
 def load_memory(connection: Connection, stream: str, partition: int = 0) -> Memory:
     """Return what the tables say that the events so far have left."""
-    memory = Memory(candles=[_candles(connection, length_s) for length_s in LENGTHS_S])
+    memory = Memory(candles=load_candles(connection))
     _load_orders(connection, memory)
     for uuid, family, price, side in connection.execute(
         "SELECT order_uuid::text, family, price, position_type FROM trigger_current WHERE price IS NOT NULL"
@@ -44,6 +44,11 @@ def load_memory(connection: Connection, stream: str, partition: int = 0) -> Memo
     ).fetchone()
     memory.newest_price = None if price is None else float(price[0])
     return memory
+
+
+def load_candles(connection: Connection) -> list[CandleFold]:
+    """Return the folds of candles, where the tables say that they stand."""
+    return [_candles(connection, length_s) for length_s in LENGTHS_S]
 
 
 def _load_orders(connection: Connection, memory: Memory) -> None:

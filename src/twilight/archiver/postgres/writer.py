@@ -12,7 +12,7 @@ import psycopg
 from twilight.archiver.postgres.batch import Batch
 from twilight.archiver.postgres.connection import Connection
 from twilight.archiver.postgres.fold import Fold
-from twilight.archiver.postgres.loading import learn_trades, load_duplicates, load_memory
+from twilight.archiver.postgres.loading import learn_trades, load_candles, load_duplicates, load_memory
 from twilight.archiver.postgres.memory import ORDERS_REMEMBERED
 from twilight.archiver.postgres.merging import Work, make_stages, work_of
 from twilight.archiver.postgres.raw import found_copies, raw_copy
@@ -144,14 +144,18 @@ class Writer:
         """
         prepared = self.prepare(entries, newest_event_ns)
         try:
-            return self.store(prepared)
+            rows = self.store(prepared)
         except psycopg.errors.UniqueViolation:
             new = self._without_known(entries)
             if len(new) == len(entries):
                 raise
             self.reload()
             step = prepared.step._replace(records=len(new), gaps=0)
-            return self.store(self.prepare(new, newest_event_ns, step))
+            prepared = self.prepare(new, newest_event_ns, step)
+            rows = self.store(prepared)
+        if prepared.work.late:
+            self.recall_candles()
+        return rows
 
     def prepare(self, entries: list[Entry], newest_event_ns: int | None = None, step: Step | None = None) -> Prepared:
         """Fold and encode the batch that follows the one prepared last.
@@ -179,6 +183,13 @@ class Writer:
             prepared.work.run(self._connection, self._stream, self._partition)
         self.position = prepared.step.next_offset
         return len(prepared.entries) + prepared.work.rows
+
+    def recall_candles(self) -> None:
+        """Remember the candles as they stand in the tables: to be called after a batch with late ones was stored.
+
+        One that was counted anew has changed what the empty ones after it carry, and some of those are remembered.
+        """
+        self._fold.memory.candles = load_candles(self._connection)
 
     def _step(self, entries: Sequence[Entry], newest_event_ns: int | None) -> Step:
         first, last = entries[0].source.offset, entries[-1].source

@@ -18,6 +18,7 @@ from twilight.bus import Record
 from twilight.wire.keys import EventKey, encode_key
 from twilight.wire.records import read_records
 
+ZONES = ("Asia/Kolkata", "America/New_York")  # of the server (storage specification 11)
 BROKER_MS = 1_798_761_600_000  # 2027: after every event of these tests
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from archiving import Archive, price, record
+from archiving import ZONES, Archive, price, record
 from generated_orders import order_event
 
 pytestmark = pytest.mark.servers
@@ -17,6 +17,12 @@ SELECT date_bin(%s, start_time, 'epoch'), (array_agg(open ORDER BY start_time))[
        (array_agg(close ORDER BY start_time DESC))[1]
 FROM candles_1min GROUP BY 1 ORDER BY 1
 """
+
+
+@pytest.fixture(params=ZONES)
+def zone(request: pytest.FixtureRequest) -> str:
+    """Return the time zone of the server: everything here is run in both."""
+    return str(request.param)
 
 
 def minute_prices() -> list[tuple[float, str]]:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from archiving import Archive
+from archiving import ZONES, Archive
 from two_days import two_days
 
 from twilight.archiver.postgres.connection import Connection
@@ -15,6 +15,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "query-the-history.md"
 QUESTION = re.compile(
     r"^## (?P<title>.+?)$.*?```sql\n(?P<query>.*?)```\n+```text\n(?P<answer>.*?)```", re.DOTALL | re.MULTILINE
 )
+
+
+@pytest.fixture(params=ZONES)
+def zone(request: pytest.FixtureRequest) -> str:
+    """Return the time zone of the server: everything here is run in both."""
+    return str(request.param)
 
 
 def shown(connection: Connection, query: str) -> str:

@@ -92,6 +92,31 @@ def test_candles_sampled_from_questdb_are_those_of_postgresql(
             assert volumes == pytest.approx(row[7:], rel=1e-12)
 
 
+def test_candles_sampled_from_questdb_begin_with_the_first_tick_however_early_something_was_traded(
+    quest: Quest, archive: Archive
+) -> None:
+    log = [
+        record(0, order_event("aaaaaaaa", "FILLED", "LONG", time="2026-04-10T06:30:00+00:00")),
+        record(1, order_event("bbbbbbbb", "FILLED", "LONG", time="2026-04-10T07:59:59+00:00")),
+        record(2, order_event("cccccccc", "FILLED", "LONG", time="2026-04-10T08:00:01+00:00")),
+        price(3, 50_000.0, "2026-04-10T08:00:30+00:00"),
+        record(4, order_event("dddddddd", "FILLED", "LONG", time="2026-04-10T08:02:00+00:00")),
+    ]
+    quest.produce(log)
+    quest.run_until(lambda: quest.holds(1, 4))
+    archive.feed(log)
+
+    day = datetime(2026, 4, 10, tzinfo=UTC)
+    for resolution, length_s, trades in (("1m", 60, [1, 1]), ("1h", 3_600, [2]), ("1d", 86_400, [4])):
+        ours = sampled(quest.client, quest.tables, resolution, day, day.replace(day=11))
+        theirs = archive.rows(
+            "SELECT start_time, trades FROM candle WHERE length_s = %s AND (NOT carried OR trades > 0) ORDER BY 1",
+            [length_s],
+        )
+        assert [(candle.start, candle.trades) for candle in ours] == theirs
+        assert [candle.trades for candle in ours] == trades
+
+
 def test_a_log_read_again_from_the_beginning_adds_nothing(quest: Quest, reference_log: list[Record]) -> None:
     part = reference_log[:1_300]
     quest.produce(part)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from archiving import BROKER_MS, Archive, record
+from archiving import BROKER_MS, ZONES, Archive, record
 from generated import EVENTS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +18,12 @@ from twilight.wire.events import CurrentPriceUpdateEvent, EventHolder, StopEvent
 from twilight.wire.times import rfc3339
 
 pytestmark = pytest.mark.servers
+
+
+@pytest.fixture(params=ZONES)
+def zone(request: pytest.FixtureRequest) -> str:
+    """Return the time zone of the server: everything here is run in both."""
+    return str(request.param)
 
 
 def rebuilt(archive: Archive, value: bytes) -> tuple[bytes, bytes]:

@@ -152,14 +152,14 @@ def test_an_event_that_cannot_be_written_leaves_its_order_aside_and_the_tick_goe
 ) -> None:
     for number, account in enumerate("ab"):
         taken(exchange, create(account, f"REQID{number:064X}"), offset=number)
-    real, bad = exchange_module.encode, exchange.engine.state.trader_accounts["a"]
+    real, bad = exchange_module.encode_all, exchange.engine.state.trader_accounts["a"]
 
-    def encode(event: Any) -> Any:
-        if event.kind == "TraderOrderLiquidation" and event.order.uuid == bad:
+    def encode_all(events: Any) -> Any:
+        if any(event.kind == "TraderOrderLiquidation" and event.order.uuid == bad for event in events):
             raise Unencodable("expected a finite number, found nan")
-        return real(event)
+        return real(events)
 
-    monkeypatch.setattr(exchange_module, "encode", encode)
+    monkeypatch.setattr(exchange_module, "encode_all", encode_all)
     exchange.take(Tick(58_000.0), NOW)
     batch = exchange.end_batch()
     assert set(exchange.engine.state.positions) == {bad}
@@ -187,13 +187,13 @@ def test_refusals_are_counted_by_their_code(exchange: Exchange) -> None:
 def test_whatever_traffic_does_the_records_are_what_the_careful_codec_writes(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, events = exchange_module.encode, list[Any]()
+    real, events = exchange_module.encode_all, list[Any]()
 
-    def encode(event: Any) -> Any:
-        events.append(event)
-        return real(event)
+    def encode_all(step: Any) -> Any:
+        events.extend(step)
+        return real(step)
 
-    monkeypatch.setattr(exchange_module, "encode", encode)
+    monkeypatch.setattr(exchange_module, "encode_all", encode_all)
     traffic = Traffic(seed=3)
     for number in range(600):
         exchange.take_arrival(read_arrival(record(traffic.next(), number), "main", "id"), NOW)

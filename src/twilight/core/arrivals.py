@@ -21,6 +21,7 @@ A settlement shows its command twice, so no event of it comes near what the log 
 REQUEST_ID_CHARACTERS_MAX = 256
 """The last 100,000 request ids are remembered, each as long as it is."""
 
+_NO_COMMANDS = (NotACommand, SettleOnLimit)
 _REQUEST_ID = re.compile(rb"REQID[0-9A-F]{64}")
 
 
@@ -33,7 +34,7 @@ class Arrival(NamedTuple):
     @property
     def is_command(self) -> bool:
         """Whether a client's command stands in the record."""
-        return not isinstance(self.given.command, NotACommand | SettleOnLimit)
+        return type(self.given.command) not in _NO_COMMANDS
 
 
 def read_arrival(record: Record, queue: str, topic_id: str) -> Arrival:

@@ -5,10 +5,10 @@ batch may leave the process before the batch is in the log (decisions C2).
 """
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import cast, overload
+from typing import cast
 
 import msgspec
 
@@ -25,7 +25,7 @@ from twilight.domain.isolating import NOT_JUDGED
 from twilight.domain.orders import OrderStatus, TxHashData
 from twilight.ops.logs import get
 from twilight.wire.errors import Unencodable
-from twilight.wire.translate import encode
+from twilight.wire.translate import encode_all
 
 EVENT_BYTES_MAX = MESSAGE_BYTES_MAX - 4_096
 """What a topic takes, less what Kafka writes around a record."""
@@ -57,7 +57,7 @@ class Batch:
     events themselves are let go: to keep some hundred thousand objects costs more time than to decide them.
     """
 
-    parts: list[Sequence[Outgoing]] = field(default_factory=list)
+    parts: list[Iterable[Outgoing]] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
     """What is to be sent to the chain when the batch is in the log."""
     charged: int = 0
@@ -66,7 +66,7 @@ class Batch:
     commands: int = 0
     repeated: int = 0
     """Commands that were answered before (C7), or read before (C5): nothing is said of them again."""
-    _kinds: Counter[str] = field(default_factory=Counter)
+    _kinds: list[type[Event]] = field(default_factory=list)
     _refused: Counter[str] = field(default_factory=Counter)
     _not_judged: list[TxHashData] = field(default_factory=list)
 
@@ -77,24 +77,18 @@ class Batch:
 
     def add(self, step: Sequence[Event], records: list[Outgoing]) -> None:
         """Append the records of one decision."""
-        opened = [event.intent for event in step if type(event) is IntentOpened]
-        if opened:
-            self._add_with_intents(step, records, opened)
-            return
         self._append(records)
+        self.value_bytes += sum([len(value) for _, _, value in records])
+        self._kinds += map(type, step)
         for event in step:
-            self._note(event)
-        for _, _, value in records:
-            self.value_bytes += len(value)
-
-    def _add_with_intents(self, step: Sequence[Event], records: list[Outgoing], opened: list[Intent]) -> None:
-        """Append the intents, which are no events of the log, before the decision's events."""
-        self.intents += [intent for intent in opened if intent.operation is not None]  # others wait for their turn
-        both = list(zip(step, records, strict=True))
-        self._append([record for event, record in both if type(event) is IntentOpened])
-        events = [(event, record) for event, record in both if type(event) is not IntentOpened]
-        if events:
-            self.add([event for event, _ in events], [record for _, record in events])
+            if type(event) is TxHash:
+                if event.data.status in REFUSALS:
+                    self._refused[_reason(event.data)] += 1
+            elif type(event) is TxHashUpdate:
+                if event.agg_id.startswith(NOT_JUDGED):
+                    self._not_judged.append(event.data)
+            elif type(event) is IntentOpened and event.intent.operation is not None:  # others wait for their turn
+                self.intents.append(event.intent)
 
     def add_charged(self, hour: Charged, topic: str) -> None:
         """Append a stretch of a charged hour."""
@@ -108,7 +102,9 @@ class Batch:
 
     def kinds(self) -> Counter[str]:
         """Count the events by kind."""
-        return self._kinds + Counter({TraderOrderFundingUpdate.kind: self.charged})
+        counted = Counter({kind.kind: count for kind, count in Counter(self._kinds).items()})
+        del counted[IntentOpened.kind]  # no event of the log
+        return counted + Counter({TraderOrderFundingUpdate.kind: self.charged})
 
     def refusals(self) -> Counter[str]:
         """Count the requests that were refused, by the gate's code or by status."""
@@ -118,14 +114,6 @@ class Batch:
         """Return the reports of orders on which the engine failed."""
         return self._not_judged
 
-    def _note(self, event: Event) -> None:
-        self._kinds[event.kind] += 1
-        if type(event) is TxHash:
-            if event.data.status in REFUSALS:
-                self._refused[_reason(event.data)] += 1
-        elif type(event) is TxHashUpdate and event.agg_id.startswith(NOT_JUDGED):
-            self._not_judged.append(event.data)
-
     def _append(self, records: list[Outgoing]) -> None:
         if self.parts and isinstance(self.parts[-1], list):
             self.parts[-1] += records
@@ -134,7 +122,7 @@ class Batch:
         self.count += len(records)
 
 
-class _Charges(Sequence[Outgoing]):
+class _Charges:
     """The records of a charged hour, each made when it is read: a million would not fit beside each other."""
 
     def __init__(self, hour: Charged, topic: str) -> None:
@@ -145,17 +133,7 @@ class _Charges(Sequence[Outgoing]):
         return len(self._hour)
 
     def __iter__(self) -> Iterator[Outgoing]:
-        return ((self._topic, *encode(event)) for event in self._hour)
-
-    @overload
-    def __getitem__(self, index: int) -> Outgoing: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Outgoing]: ...
-    def __getitem__(self, index: int | slice) -> Outgoing | list[Outgoing]:
-        """Return one record, or those of a slice."""
-        if isinstance(index, slice):
-            return [(self._topic, *encode(event)) for event in self._hour[index]]
-        return self._topic, *encode(self._hour[index])
+        return ((self._topic, key, value) for key, value in encode_all(self._hour))
 
 
 class Exchange:
@@ -208,34 +186,51 @@ class Exchange:
 
     def _decide(self, given: Input, conditions: Conditions) -> None:
         """Encode before applying: what cannot be written must not have happened."""
-        state, batch, topic = self.engine.state, self.batch, self._topics.events
-        for step, records in self._encoded(given, conditions):
-            apply_decision(state, step)
-            if records and "passed" in (step[0].metadata or ()):
+        engine, batch = self.engine, self.batch
+        steps = decisions(engine.state, given, conditions, engine.context)
+        while (decided := self._next(steps)) is not None:
+            step, records = decided
+            apply_decision(engine.state, step)
+            if self._passed and "passed" in (step[0].metadata or ()):
                 self._passed.clear()
             if type(step) is Charged:  # an abstract class answers isinstance fifty times as slowly
-                batch.add_charged(step, topic)
+                batch.add_charged(step, self._topics.events)
             else:
                 batch.add(step, records)
 
-    def _encoded(self, given: Input, conditions: Conditions) -> Iterator[tuple[Sequence[Event], list[Outgoing]]]:
-        """Yield each decision and its records; the caller must apply it before going on."""
-        engine = self.engine
-        steps = decisions(engine.state, given, conditions, engine.context)
+    def _next(self, steps: Iterator[Sequence[Event]]) -> tuple[Sequence[Event], list[Outgoing]] | None:
+        """Return the next decision and its records, None after the last one; the caller must apply it."""
         try:
             step = next(steps, None)
             while step is not None:
                 self._tell_passed(step)
                 try:
-                    records = [] if type(step) is Charged else [self._record(event) for event in step]
-                    _check_sizes(records, self._event_bytes_max)
+                    return step, self._records(step)
                 except Unencodable as fault:
                     step = _decided_otherwise(steps, fault)
-                else:
-                    yield step, records
-                    step = next(steps, None)
         except _FAULTS as cause:
             raise DecisionFailed(f"{type(cause).__name__}: {cause}") from cause
+        return None
+
+    def _records(self, step: Sequence[Event]) -> list[Outgoing]:
+        """Return the records of a decision, none of those that are made while they are written.
+
+        Raises:
+            Unencodable: the wire cannot carry it, or the log would not take it: its batch could never be written, at
+                no restart either.
+        """
+        if type(step) is Charged:
+            return []
+        records: list[Outgoing] = []
+        if IntentOpened in map(type, step):
+            records += [intent_record(one, self._topics.intents) for one in step if type(one) is IntentOpened]
+            step = [event for event in step if type(event) is not IntentOpened]
+        topic = self._topics.events
+        records += [(topic, key, value) for key, value in encode_all(step)]
+        for _, key, value in records:
+            if len(value) + len(key or b"") > self._event_bytes_max:
+                raise Unencodable(f"expected a record of at most {self._event_bytes_max} bytes, found {len(value)}")
+        return records
 
     def _pass(self, position: QueuePosition | None) -> None:
         if position is not None:
@@ -253,22 +248,10 @@ class Exchange:
         told = " ".join(f"{at.queue} {at.topic_id} {at.offset}" for at in self._passed.values())
         first.metadata = {**(first.metadata or {}), "passed": told}
 
-    def _record(self, event: Event) -> Outgoing:
-        if type(event) is IntentOpened:
-            return intent_record(event, self._topics.intents)
-        return self._topics.events, *encode(event)
-
     def _keep_bytes(self, arrival: Arrival, conditions: Conditions) -> None:
         """Write the bytes as the order gateways write what they refuse: a JSON string of hex (wire 7.1)."""
         key = f"CoreCommandfailed-{conditions.now_us}".encode()
         self.batch.add_beside((self._topics.failed, key, msgspec.json.encode(kept_bytes(arrival.value).hex())))
-
-
-def _check_sizes(records: list[Outgoing], bytes_max: int) -> None:
-    """Raise `Unencodable` for what the log would not take: its batch could never be written, at no restart either."""
-    for _, key, value in records:
-        if len(value) + len(key or b"") > bytes_max:
-            raise Unencodable(f"expected a record of at most {bytes_max} bytes, found {len(value)}")
 
 
 def _decided_otherwise(steps: Iterator[Sequence[Event]], fault: Unencodable) -> Sequence[Event] | None:

@@ -6,7 +6,7 @@ nothing is guessed and nothing is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -141,39 +141,42 @@ def key_of(event: domain.Event) -> EventKey:
     return EventKey(event.agg_id, event.kind, EVENT_VERSION, event.metadata)
 
 
-def encode(event: domain.Event) -> tuple[bytes, bytes]:
-    """Return the record of an event: the exact bytes of its key and of its value (wire 2, 3.1).
+def encode_all(events: Iterable[domain.Event]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the record of each event: the exact bytes of its key and of its value (wire 2, 3.1).
 
     The bytes are those of `encode_event` on what `event_to_wire` gives, for a fraction of the time: what msgspec would
-    write differently, or must not be written at all, is left to that way.
+    write differently, or must not be written at all, is left to that way. Neighbours share their metadata if it is one
+    object, as in all events of a command.
     """
-    kind = type(event)
-    try:
-        value = ENCODER.encode({event.kind: _TO_JSON[kind](event)})
-        metadata = b"null" if event.metadata is None else _metadata(event.metadata)
-        key = b"".join((b'{"agg_id":', ENCODER.encode(event.agg_id), _KEY_MIDDLE[kind], metadata, b"}"))
-    except (NotPlain, UnicodeEncodeError):
-        return _encode_carefully(event)
-    if (_BACKSLASH in value and _NUL in value) or _NUL in key:
-        return _encode_carefully(event)
-    return key, value
+    metadata, key_end = None, b"null}"
+    for event in events:
+        to_json, key_middle = _WAYS[type(event)]
+        try:
+            if event.metadata is not metadata:
+                key_end = _encode(event.metadata) + b"}"
+                metadata = event.metadata
+            value = _encode({event.kind: to_json(event)})
+            key = b"".join((b'{"agg_id":', _encode(event.agg_id), key_middle, key_end))
+        except (NotPlain, UnicodeEncodeError):
+            yield _encode_carefully(event)
+            continue
+        if (_BACKSLASH in value and _NUL in value) or (_BACKSLASH in key and _NUL in key):
+            yield _encode_carefully(event)
+        else:
+            yield key, value
 
 
-_KEY_MIDDLE = {
-    kind: f',"event_type":"{kind.kind}","event_version":"{EVENT_VERSION}","metadata":'.encode() for kind in _TO_WIRE
+def encode(event: domain.Event) -> tuple[bytes, bytes]:
+    """Return the record of one event; see `encode_all`."""
+    return next(encode_all((event,)))
+
+
+_encode = ENCODER.encode
+_WAYS = {
+    kind: (to_json, f',"event_type":"{kind.kind}","event_version":"{EVENT_VERSION}","metadata":'.encode())
+    for kind, to_json in _TO_JSON.items()
 }
-
-
-_last: list[tuple[Metadata, bytes]] = [({}, b"{}")]
-"""The metadata that was encoded last: all events of a command share one."""
-
-
-def _metadata(metadata: Metadata) -> bytes:
-    known, encoded = _last[0]
-    if known is not metadata:
-        encoded = ENCODER.encode(metadata)
-        _last[0] = (metadata, encoded)
-    return encoded
+"""How to make an event's value, and what stands in its key between aggregate and metadata."""
 
 
 def _encode_carefully(event: domain.Event) -> tuple[bytes, bytes]:

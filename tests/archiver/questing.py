@@ -21,7 +21,7 @@ class Quest:
         prefix = f"t{uuid.uuid4().hex[:10]}_"
         self.settings = ArchiverSettings(
             broker=brokers,
-            database_url="",
+            database_url="postgresql://nowhere",
             core_event_log=topic,
             questdb_http_url=http_url,
             questdb_kafka_group=f"group-{prefix}",

@@ -97,7 +97,7 @@ def from_kafka(brokers: str, url: str, topic: str, ticks: int) -> float:
     with fresh_tables(url) as (_, tables):
         settings = ArchiverSettings(
             broker=brokers,
-            database_url="",
+            database_url="postgresql://nowhere",
             core_event_log=topic,
             questdb_http_url=url,
             questdb_kafka_group=fresh("group"),

@@ -37,6 +37,14 @@ def test_every_parameter_of_the_index_can_be_set(monkeypatch: pytest.MonkeyPatch
     assert {source.quote_stale_ms for source in config.index.sources} == {4_000, 15_000}
 
 
+def test_faults_of_the_process_of_venues_and_of_the_index_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"FEEDER_ADDR": "nowhere", "LOG_LEVEL": "loud", "FEEDER_KRAKEN_URL": "http://x", "FEEDER_STEP_BPS": "many"}
+    assert {line.split(":")[0] for line in faults(monkeypatch, **wrong, FEEDER_VENUES="kraken,mtgox")} == {
+        *wrong,
+        "FEEDER_VENUES",
+    }
+
+
 def test_a_venue_takes_its_own_url_symbol_weight_and_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     config = configured(
         monkeypatch,

@@ -6,11 +6,11 @@ import pytest
 from pydantic import Field, SecretStr
 
 from twilight.ops.errors import SettingsError
-from twilight.ops.settings import Settings, host_port, load
+from twilight.ops.settings import Address, AddressOrNone, DatabaseUrl, Settings, host_port, load
 
 
 class Example(Settings):
-    database_url: str
+    database_url: DatabaseUrl
     workers: Annotated[int, Field(ge=1)] = 4
     ratio: float = 0.5
     mode: Literal["fast", "safe"] = "fast"
@@ -35,6 +35,46 @@ def test_every_fault_of_a_configuration_is_told_at_once_in_a_line_of_its_own(mon
     with pytest.raises(SettingsError) as caught:
         load(Example)
     assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["DATABASE_URL", "WORKERS", "RATIO"]
+
+
+class Addressed(Example):
+    listens_on: Address = "127.0.0.1:1"
+    also_on: AddressOrNone = ""
+
+
+def test_addresses_and_the_log_level_are_told_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"OPS_ADDR": "9301", "LOG_LEVEL": "LOUD", "DATABASE_URL": "nonsense", "WORKERS": "0"}
+    for name, value in (wrong | {"LISTENS_ON": "here:99999", "ALSO_ON": "there"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load(Addressed)
+    told = dict(line.split(": ", 1) for line in str(caught.value).splitlines())
+    assert told.keys() == {*wrong, "LISTENS_ON", "ALSO_ON"}
+    assert told["LOG_LEVEL"] == "expected one of CRITICAL, ERROR, WARNING, INFO, DEBUG, found 'LOUD'"
+    assert told["OPS_ADDR"] == "address must be host:port with a port from 0 to 65535, was '9301'"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "postgresql://u:hunter2@h:port/d", "mysql://h/d", "postgresql://u:hunter2@h:99999/d"]
+)
+def test_what_is_no_address_of_postgresql_is_refused_without_repeating_it(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(
+        SettingsError, match="DATABASE_URL: expected an address of PostgreSQL, as postgresql:"
+    ) as caught:
+        load(Example)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:p@h:5432/d", "postgres:///d?host=/run/pg", "host=h dbname=d", "debug"])
+def test_an_address_in_either_form_of_postgresql_is_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    if url == "debug":
+        monkeypatch.setenv("LOG_LEVEL", url)
+        url = "postgresql://h1:1,h2:2/d"
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert load(Example).database_url == url
 
 
 def test_a_fault_says_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
-from twilight.ops.settings import Settings
+from twilight.ops.settings import AddressOrNone, DatabaseUrl, DatabaseUrlOrNone, Settings
 
-Addresses = Annotated[str, Field(description="host:port; empty: not listened on")]
+Addresses = Annotated[AddressOrNone, Field(description="host:port; empty: not listened on")]
 
 
 class ApiSettings(Settings):
@@ -24,8 +24,8 @@ class ApiSettings(Settings):
     order_rpc: Addresses = ""
 
     broker: str = "localhost:9092"
-    database_url: str
-    auth_database_url: str = ""
+    database_url: DatabaseUrl
+    auth_database_url: DatabaseUrlOrNone = ""
     questdb_http_url: str = ""
     questdb_table_prefix: str = Field(default="", pattern="^[a-z0-9_]*$")
     stream_core: str = "core"

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from twilight.archiver.record import CORE
 from twilight.core.queues import QueueSpec, parse_queues
-from twilight.ops.settings import Settings
+from twilight.ops.settings import DatabaseUrl, Settings
 
 
 class AuditSettings(Settings):
@@ -17,7 +17,7 @@ class AuditSettings(Settings):
     rpc_client_failed_request: str = "CLIENT-FAILED-REQUEST"
     relayer_state_queue: str = "RelayerStateQueue"
     order_queues: str = ""
-    database_url: str
+    database_url: DatabaseUrl
     questdb_url: str = ""
     questdb_table_prefix: str = Field(default="", pattern="^[a-z0-9_]*$")
     core_ops_url: str = ""

@@ -4,15 +4,15 @@ from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from twilight.core.chain import parse_url
 from twilight.core.queues import QueueSpec, parse_queues
 from twilight.domain.profile import PROFILES, LiquidationBasis, Profile
-from twilight.ops.settings import Settings
+from twilight.ops.settings import Address, Settings
 
 Positive = Annotated[int, Field(gt=0)]
 Percent = Annotated[float, Field(ge=0, le=10)]
@@ -67,7 +67,7 @@ class CoreSettings(Settings):
 
     # the chain: none, or fake:FILE?latency_ms=100&refused=0.1&not_ready=0.1&lost_requests=0.1&lost_answers=0.1
     enable_zkos_chain_transaction: bool = False
-    zkos_server_url: str = ""
+    zkos_server_url: Annotated[str, Field(validate_default=True)] = ""
     chain_answer_wait_s: Annotated[float, Field(gt=0, le=3_600)] = 10.0
 
     # this machine
@@ -75,8 +75,8 @@ class CoreSettings(Settings):
     relayer_snapshot_file_location: Path | None = None
     snapshot_version: str = "v0.1.0"
     snapshot_interval_s: Positive = 900
-    ops_addr: str = "127.0.0.1:9303"
-    relayer_server_socketaddr: str = "127.0.0.1:3031"
+    ops_addr: Address = "127.0.0.1:9303"
+    relayer_server_socketaddr: Address = "127.0.0.1:3031"
     relayer_server_token: SecretStr | None = None
 
     @field_validator("order_queues")
@@ -94,8 +94,11 @@ class CoreSettings(Settings):
 
     @field_validator("price_feed_keys")
     @classmethod
-    def _keys_can_be_read(cls, text: str) -> str:
-        parse_keys(text)
+    def _a_ring_of_keys_for_each_feed(cls, text: str, told: ValidationInfo) -> str:
+        rings, feeds = len(parse_keys(text)), told.data.get("price_feeds")
+        if feeds is not None and (not _entries(feeds) or len(_entries(feeds)) != rings):
+            found = f"the {len(_entries(feeds))} feeds of PRICE_FEEDS, found {rings}"
+            raise ValueError(f"expected one entry for each of {found}")
         return text
 
     @field_validator("order_queue_start")
@@ -106,27 +109,12 @@ class CoreSettings(Settings):
 
     @field_validator("zkos_server_url")
     @classmethod
-    def _chain_can_be_attached(cls, url: str) -> str:
+    def _chain_can_be_attached(cls, url: str, told: ValidationInfo) -> str:
         if url:
             parse_url(url)
+        elif told.data.get("enable_zkos_chain_transaction"):
+            raise ValueError("must name the chain when ENABLE_ZKOS_CHAIN_TRANSACTION is true, was empty")
         return url
-
-    @model_validator(mode="after")
-    def _an_attached_chain_has_an_address(self) -> Self:
-        if self.enable_zkos_chain_transaction and not self.zkos_server_url:
-            raise ValueError(
-                "ZKOS_SERVER_URL: must name the chain when ENABLE_ZKOS_CHAIN_TRANSACTION is true, was empty"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _a_ring_of_keys_for_each_feed(self) -> Self:
-        feeds, rings = len(self.feeds), len(self.feed_keys)
-        if feeds == 0 or feeds != rings:
-            raise ValueError(
-                f"PRICE_FEED_KEYS: expected one entry for each of the {feeds} feeds of PRICE_FEEDS, found {rings}"
-            )
-        return self
 
     @property
     def rules(self) -> Profile:

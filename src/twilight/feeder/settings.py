@@ -25,19 +25,19 @@ from twilight.domain.index.params import (
 )
 from twilight.feeder.venues import VENUES, Venue
 from twilight.ops.errors import SettingsError
-from twilight.ops.settings import Settings, load
+from twilight.ops.settings import Address, Settings, load
 
+ALL_VENUES: Final = ",".join(sorted(VENUES))
 VENUE_NUMBERS: Final = ("WEIGHT", "QUOTE_STALE_MS", "LINK_STALE_MS")
 
 
 class FeederSettings(Settings):
     """One feeder process."""
 
-    feeder_addr: str = "127.0.0.1:9301"
-    ops_addr: str = "127.0.0.1:0"
+    feeder_addr: Address = "127.0.0.1:9301"
     feeder_state_dir: Path = Path("data/feeder")
     feeder_key_file: Path | None = None
-    feeder_venues: str = ",".join(sorted(VENUES))
+    feeder_venues: str = ALL_VENUES
     feeder_clients_max: Annotated[int, Field(gt=0)] = 1_000
     feeder_record_dir: Path | None = None
     feeder_record_file_mb: Annotated[int, Field(gt=0)] = 64
@@ -77,16 +77,30 @@ def configure(environment: Mapping[str, str] | None = None) -> FeederConfig:
         SettingsError: one line for each fault.
     """
     found = os.environ if environment is None else environment
-    settings = load(FeederSettings)
-    faults: list[str] = []
-    params = _params(found, faults)
-    venues = [_venue(name, found, params, faults) for name in list(_names(settings, faults))]
-    if faults:
-        raise SettingsError(faults)
+    settings, faults = _own(FeederSettings)
+    told: list[str] = []
+    params = _params(found, told)
+    venues = [_venue(name, found, params, told) for name in list(_names(found, told))]
+    index = None if told else _index(params, venues, told)
+    if settings is None or index is None:
+        raise SettingsError([*faults, *told])
+    return FeederConfig(settings, tuple(venues), index)
+
+
+def _own(cls: type[FeederSettings]) -> tuple[FeederSettings | None, Sequence[str]]:
+    """Return the settings of the process, or what is wrong with them: the rest is looked at all the same."""
     try:
-        return FeederConfig(settings, tuple(venues), index_config(params, venues))
+        return load(cls), ()
+    except SettingsError as error:
+        return None, error.faults
+
+
+def _index(params: IndexParams, venues: Sequence[ConfiguredVenue], faults: list[str]) -> IndexConfig | None:
+    try:
+        return index_config(params, venues)
     except IndexConfigError as error:
-        raise SettingsError(str(error).splitlines()) from None
+        faults += str(error).splitlines()
+        return None
 
 
 def index_config(params: IndexParams, venues: Sequence[ConfiguredVenue]) -> IndexConfig:
@@ -123,8 +137,8 @@ def _params(environment: Mapping[str, str], faults: list[str]) -> IndexParams:
     return replace(IndexParams(), **changes)  # type: ignore[arg-type]  # each has its type
 
 
-def _names(settings: FeederSettings, faults: list[str]) -> Iterator[str]:
-    for name in settings.feeder_venues.replace(" ", "").split(","):
+def _names(environment: Mapping[str, str], faults: list[str]) -> Iterator[str]:
+    for name in environment.get("FEEDER_VENUES", ALL_VENUES).replace(" ", "").split(","):
         if name in VENUES:
             yield name
         else:

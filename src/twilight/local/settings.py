@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from twilight.ops.settings import Settings
+from twilight.ops.settings import Address, DatabaseUrlOrNone, Settings
 
 API_PORT = 8088
 QUESTDB_HTTP_PORT = 9000
@@ -16,9 +16,9 @@ class UpSettings(Settings):
 
     data_dir: Path = Path("data")
     twilight_downloads: Path | None = None
-    api_addr: str = f"127.0.0.1:{API_PORT}"
+    api_addr: Address = f"127.0.0.1:{API_PORT}"
     broker: str = ""
-    database_url: str = ""
+    database_url: DatabaseUrlOrNone = ""
     questdb_url: str = ""
     questdb_http_url: str = ""
     kafka_version: Literal["4.3.1", "3.9.2"] = NEWEST_KAFKA

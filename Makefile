@@ -35,7 +35,7 @@ chaos: $(VENV)/.dev ## kill and starve processes and servers under load, audited
 	TWILIGHT_CHAOS_KILLS=$(or $(KILLS),200) $(RUN) pytest tests/chaos -m slow $(ARGS)
 
 soak: $(VENV)/.dev ## the feeder for half an hour at 1,000 frames/s
-	$(RUN) pytest tests/soak -m slow --timeout 7200 $(ARGS)
+	$(RUN) pytest tests/soak -m slow -s --timeout 7200 $(ARGS)
 
 clean: ## remove what the targets made (not the exchange's data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

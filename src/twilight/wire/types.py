@@ -129,9 +129,9 @@ class Tagged(Wire, frozen=True, gc=False, forbid_unknown_fields=True, omit_defau
 
     def variant(self) -> tuple[str, object]:
         """Return the name and the payload of the variant that is set."""
-        for name, value in zip(self.__struct_fields__, msgspec.structs.astuple(self), strict=True):
+        for place, value in enumerate(msgspec.structs.astuple(self)):
             if value is not UNSET:
-                return name, value
+                return self.__struct_fields__[place], value
         raise ValueError("expected exactly one variant")
 
 

@@ -89,6 +89,13 @@ def test_an_unknown_path_is_not_found_and_is_no_rpc() -> None:
     assert (answer.status_code, answer.headers["connection"]) == (404, "close")
 
 
+@pytest.mark.parametrize("path", ["/api/private", "/api/private/", "/register", "/regenerate"])
+def test_what_this_version_does_not_serve_says_so(path: str) -> None:
+    answer = ask("POST", path, ECHO, JSON)
+    assert answer.status_code == 404
+    assert "serves no private methods" in answer.text
+
+
 def test_a_notification_has_an_empty_answer() -> None:
     answer = ask("POST", "/api", b'{"jsonrpc":"2.0","method":"echo","params":["x"]}', JSON)
     assert (answer.status_code, answer.content) == (200, b"")

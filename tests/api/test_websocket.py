@@ -2,7 +2,8 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from api_harness import Options, Served, served
@@ -11,6 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from twilight.api.stream.channel import BEHIND_MAX
 from twilight.api.stream.fold import PRICES, TRADES
+from twilight.api.stream.protocol import SocketSettings, protocol_class
 
 
 def talk(
@@ -230,6 +232,50 @@ def test_calls_of_one_connection_are_answered_in_order() -> None:
         return [json.loads(await client.recv())["id"] for _ in range(200)]
 
     assert talk(exchange) == list(range(200))
+
+
+class Line:
+    """A transport that only remembers whether it is read."""
+
+    is_read = True
+
+    def pause_reading(self) -> None:
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        self.is_read = True
+
+    def is_closing(self) -> bool:
+        return False
+
+
+class Busy:
+    """Answers nothing until it is let go."""
+
+    def __init__(self) -> None:
+        self.is_free = asyncio.Event()
+
+    async def answer(self, _text: bytes, _call: object) -> SimpleNamespace:
+        await self.is_free.wait()
+        return SimpleNamespace(body=b"")
+
+
+def test_a_connection_is_read_no_further_while_as_many_bytes_wait_as_one_message_may_have() -> None:
+    async def work() -> list[bool]:
+        line, core = Line(), Busy()
+        settings = SocketSettings(cast("Any", None), lambda *_: None, message_bytes_max=100)
+        protocol: Any = protocol_class(settings)(cast("Any", None), cast("Any", SimpleNamespace(connections=set())), {})
+        protocol._transport, protocol._core = line, core
+        seen = []
+        for _ in range(3):
+            protocol._receive(b"x" * 60)
+            await asyncio.sleep(0)  # the first is taken out and answered
+            seen.append(line.is_read)
+        core.is_free.set()
+        await protocol._worker
+        return [*seen, line.is_read]
+
+    assert asyncio.run(work()) == [True, True, False, True]
 
 
 def test_an_unknown_path_is_no_websocket() -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 
 def _twilight(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -21,6 +22,14 @@ def test_an_unknown_command_is_refused_with_its_name() -> None:
     refused = _twilight("conquer")
     assert refused.returncode == 2
     assert "conquer" in refused.stderr
+
+
+def test_a_check_of_nothing_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "records.jsonl").touch()
+    for path in (tmp_path, tmp_path / "records.jsonl"):
+        checked = _twilight("wire", "check", str(path))
+        assert checked.returncode == 1
+        assert "found none" in checked.stderr
 
 
 def test_a_command_loads_no_other_service() -> None:

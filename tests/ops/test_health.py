@@ -21,6 +21,10 @@ def test_a_service_is_ready_only_when_every_check_is_well() -> None:
     assert health.as_dict() == {"status": "unavailable", "checks": {"kafka": "ok", "postgres": "error: away"}}
 
 
+def test_a_service_that_has_looked_at_nothing_yet_is_not_ready() -> None:
+    assert Health().as_dict() == {"status": "unavailable", "checks": {}}
+
+
 def test_what_a_service_adds_cannot_hide_its_status() -> None:
     health = Health(extra={"status": "fine", "offset": 7})
     health.check("kafka").fail("away")

@@ -118,7 +118,7 @@ def test_the_forms_with_triggers_are_told_from_the_plain_ones(examples: Path) ->
     for method, longer, kind in (
         (
             "ExecuteTraderOrder",
-            ExecuteTraderOrderSlTpMessage(close.order, close.settle, None),
+            ExecuteTraderOrderSlTpMessage(close.order, close.settle, SlTpOrder(None, 2.0)),
             "ExecuteTraderOrderSlTp",
         ),
         (
@@ -134,6 +134,13 @@ def test_the_forms_with_triggers_are_told_from_the_plain_ones(examples: Path) ->
     ):
         assert longer == decode_form(method, encode_message(longer))
         assert kind == to_command(longer, Meta({}), "r").kind
+
+
+@pytest.mark.parametrize(("method", "bytes_too_many"), [("ExecuteTraderOrder", "00"), ("CreateTraderOrder", "0000")])
+def test_zeros_after_a_plain_message_are_no_triggers(examples: Path, method: str, bytes_too_many: str) -> None:
+    with pytest.raises(Quarantine) as refusal:
+        decode_form(method, refused(examples, method) + bytes_too_many)
+    assert refusal.value.reason == "BAD_BINARY"
 
 
 @pytest.mark.parametrize(

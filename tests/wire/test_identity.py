@@ -76,7 +76,6 @@ def test_a_draw_is_committed_to_and_its_length_too() -> None:
 def test_the_published_address_is_read_and_written() -> None:
     account = Account.parse(ADDRESS)
     assert account.address == ADDRESS
-    assert account == Account.parse(ADDRESS.upper())
     assert account.network == MAIN_NETWORK
 
 
@@ -91,6 +90,7 @@ def test_the_published_address_is_read_and_written() -> None:
         ADDRESS[:20] + "g" + ADDRESS[21:],
         " " + ADDRESS[1:],
         ADDRESS[:-1] + "\n",
+        ADDRESS.upper(),
     ],
 )
 def test_what_is_no_address_is_refused(address: str) -> None:

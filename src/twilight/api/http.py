@@ -23,6 +23,8 @@ JSON_TYPE = b"application/json; charset=utf-8"
 TEXT_TYPE = b"text/plain; charset=utf-8"
 CONNECTIONS_MAX = 10_000
 BODY_TIMEOUT_S = 30.0
+PRIVATE_PATHS = frozenset({"/api/private", "/register", "/regenerate"})
+NOT_SERVED = b"Not found: this version serves no private methods. Public ones are at /api, orders at /clientapi\n"
 
 
 class BodyTooBig(Exception):
@@ -105,7 +107,7 @@ class HttpApp:
     async def _operations(self, exchange: "Exchange") -> None:
         page = answer(exchange.path, self.health) if exchange.method == "GET" else None
         if page is None:
-            await exchange.refuse(404, b"Not found\n")
+            await exchange.refuse(404, NOT_SERVED if exchange.path in PRIVATE_PATHS else b"Not found\n")
         else:
             await exchange.reply(page.status, page.content_type.encode(), page.body)
 

@@ -11,6 +11,7 @@ from typing import Annotated
 from msgspec import Meta
 
 Timestamp = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset")]
+Text = Annotated[str, Meta(max_length=512, pattern=r"^[^\x00]*$", description="text without NUL, which is in no row")]
 DecimalText = Annotated[str, Meta(description="decimal in plain notation")]
 TimeText = Annotated[str, Meta(description="RFC 3339 in UTC")]
 

@@ -26,7 +26,7 @@ def check_command(
         ),
     ],
 ) -> None:
-    """Decode and encode every fixture or record of PATH, print each mismatch; exit 1 if there is any."""
+    """Decode and encode every fixture or record of PATH, print each mismatch; exit 1 if there is any, or nothing."""
     try:
         report = check(path)
     except (ValueError, OSError) as fault:
@@ -37,5 +37,7 @@ def check_command(
     for kind, count in sorted(report.counts.items()):
         typer.echo(f"{count:7d} {kind}")
     typer.echo(f"{report.counts.total():7d} checked, {len(report.mismatches)} mismatches")
-    if report.mismatches:
+    if not report.counts:
+        typer.echo(f"{path}: expected fixtures (*.json) or records, found none", err=True)
+    if report.mismatches or not report.counts:
         raise typer.Exit(1)

@@ -51,8 +51,8 @@ class Health:
         return self.checks.setdefault(name, Check(name))
 
     def ready(self) -> bool:
-        """Return whether every check is well."""
-        return all(check.is_ok for check in self.checks.values())
+        """Return whether every check is well; a service that has none yet knows nothing of itself, and is not ready."""
+        return bool(self.checks) and all(check.is_ok for check in self.checks.values())
 
     def as_dict(self) -> dict[str, object]:
         """Return the body of `/readyz`."""

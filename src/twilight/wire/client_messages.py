@@ -167,8 +167,17 @@ def decode_form(method: str, text: str) -> ClientMessage:
     except Quarantine as unreadable:
         for form in others:
             with contextlib.suppress(Quarantine):
-                return bincode.decode(form, data)
+                message = bincode.decode(form, data)
+                if _names_triggers(message):
+                    return message
         raise unreadable from None
+
+
+def _names_triggers(message: ClientMessage) -> bool:
+    """Return whether a message has what its form is for; else it is the plain one with bytes too many (F7)."""
+    if isinstance(message, CreateTraderOrderSlTpMessage):
+        return message.sltp is not None or message.settle is not None
+    return getattr(message, "sltp", None) is not None
 
 
 def encode_message(message: ClientMessage | QueryMessage) -> str:

@@ -26,7 +26,7 @@ MAIN_NETWORK: Final = 12
 TEST_NETWORK: Final = 44
 ADDRESS_DIGITS: Final = 138
 
-_ADDRESS: Final = re.compile(r"[0-9a-fA-F]{138}", re.ASCII)
+_ADDRESS: Final = re.compile(r"[0-9a-f]{138}", re.ASCII)
 _SEED_BYTES_MIN: Final = 16
 
 
@@ -52,13 +52,13 @@ class Account:
 
     @classmethod
     def parse(cls, address: str) -> Self:
-        """Return the account of an address.
+        """Return the account of an address; it has one spelling, so that an account is not two to those who compare.
 
         Raises:
             BadAddress: length, digits, network, checksum or a key is wrong.
         """
         if _ADDRESS.fullmatch(address) is None:
-            raise BadAddress(f"expected {ADDRESS_DIGITS} hex digits, found {len(address)} characters")
+            raise BadAddress(f"expected {ADDRESS_DIGITS} lower-case hex digits, found {len(address)} characters")
         raw = bytes.fromhex(address)
         if raw[0] not in (MAIN_NETWORK, TEST_NETWORK):
             raise BadAddress(f"expected network {MAIN_NETWORK} or {TEST_NETWORK}, found {raw[0]}")

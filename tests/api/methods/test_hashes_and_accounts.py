@@ -93,6 +93,13 @@ def test_records_are_found_by_order_account_and_request_ascending(books: Books) 
     assert found(books, {"RequestId": {"id": "REQID3"}}) == []
 
 
+@pytest.mark.parametrize("page", [{"id": "a\0b"}, {"id": "a", "status": "\0"}, {"id": "a" * 513}])
+def test_a_text_that_is_in_no_row_is_refused_as_a_parameter(books: Books, page: dict[str, str]) -> None:
+    with pytest.raises(RpcError) as refused:
+        found(books, {"AccountId": page})
+    assert refused.value.code == -32602
+
+
 def test_a_filled_order_shows_the_request_that_opened_it(books: Books) -> None:
     record(books, 9, "FILLED", request_id="", request_id_filled="REQID1")
     (row,) = books.call("transaction_hashes", b'{"TxId":{"id":"%b"}}' % ORDER_ID.encode())

@@ -99,6 +99,21 @@ def test_a_close_that_is_repeated_after_a_lost_acknowledgement_is_sent_again_tho
     assert broker.keys == [f"ExecuteTraderOrder-{taken.id_key}".encode()] * 2
 
 
+def test_a_close_of_another_s_order_is_refused_and_recorded_with_the_failed_ones() -> None:
+    mallory = Identity.from_seed(b"mallory who closes what is not hers")
+    close = encode_message(messages.execute_trader_order(mallory, ORDER, messages._memo(mallory, (1, 1))))
+    broker = Broker(None)
+
+    async def work() -> None:
+        intake = Intake(AckQueue(broker), cast("Any", Orders()), cast("Any", None))
+        await intake.submit(Call(cast("Any", None)), "ExecuteTraderOrder", close, known_orders_only=True)
+
+    with pytest.raises(CallFailed, match="Invalid order params"):
+        asyncio.run(work())
+    (key,) = broker.keys
+    assert (key or b"").startswith(b"ExecuteTraderOrderfailed-")
+
+
 def test_an_order_that_kafka_refuses_was_not_sent() -> None:
     with pytest.raises(CallFailed, match="Could not send order the log is closed") as caught:
         submit(Broker(Unavailable("the log is closed")))

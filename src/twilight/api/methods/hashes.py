@@ -1,24 +1,20 @@
 """What became of requests: ``transaction_hashes``. API specification 5.4."""
 
-from typing import Annotated
-
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from twilight.api.call import Call
 from twilight.api.registry import Registry
 from twilight.api.results import TxHash
-from twilight.api.scalars import PAGE_ROWS_MAX, clamp_offset, clamp_rows
+from twilight.api.scalars import PAGE_ROWS_MAX, Text, clamp_offset, clamp_rows
 
 hashes = Registry()
-
-Key = Annotated[str, Meta(max_length=512)]
 
 
 class HashPage(Struct, frozen=True):
     """Which records: those of one id, with this status if one is named."""
 
-    id: Key
-    status: str | None = None
+    id: Text
+    status: Text | None = None
     limit: int | None = None
     offset: int | None = None
 

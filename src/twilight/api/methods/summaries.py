@@ -14,6 +14,7 @@ from twilight.api.scalars import (
     ACCOUNT_ROWS_DEFAULT,
     PAGE_ROWS_MAX,
     DecimalText,
+    Text,
     Timestamp,
     TimeText,
     clamp_offset,
@@ -97,7 +98,7 @@ def _old_enough(name: str, moment: datetime, horizon: datetime, days: int) -> da
 async def account_summary_by_twilight_address(
     call: Call,
     *,
-    t_address: str,
+    t_address: Text,
     from_: Timestamp | None = None,
     to: Timestamp | None = None,
     since: Timestamp | None = None,

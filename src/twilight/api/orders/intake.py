@@ -55,10 +55,15 @@ class Intake:
         """
         message = submission.read(method, data)
         try:
-            submission.check(message, self.verify)
+            return await self._submit(call, method, data, message, known_orders_only=known_orders_only)
         except RefusedMessage:
             await self._record_failure(method, data)
             raise
+
+    async def _submit(
+        self, call: Call, method: str, data: str, message: ClientMessage, *, known_orders_only: bool
+    ) -> Acknowledgement:
+        submission.check(message, self.verify)
         draft = _Draft(message, meta_of(call), _new_request_id(message))
         key = idempotency_key(call)
         if key is not None:

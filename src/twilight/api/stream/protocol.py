@@ -72,6 +72,7 @@ class SocketProtocol(asyncio.Protocol):
         self._core: Core | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._inbox: deque[bytes] = deque()
+        self._inbox_bytes = 0
         self._fragments: list[bytes] = []
         self._worker: asyncio.Task[None] | None = None
         self._ping_timer: asyncio.TimerHandle | None = None
@@ -177,7 +178,8 @@ class SocketProtocol(asyncio.Protocol):
 
     def _receive(self, text: bytes) -> None:
         self._inbox.append(text)
-        if len(self._inbox) >= INBOX_MAX:
+        self._inbox_bytes += len(text)
+        if self._inbox_is_full():
             self._transport.pause_reading()
         if self._worker is None:
             self._worker = self._loop.create_task(self._work())
@@ -188,7 +190,9 @@ class SocketProtocol(asyncio.Protocol):
         call = Call(self.socket_settings.services, self._headers, self.session)
         try:
             while self._inbox and not self._closing:
-                reply = await core.answer(self._inbox.popleft(), call)
+                text = self._inbox.popleft()
+                self._inbox_bytes -= len(text)
+                reply = await core.answer(text, call)
                 if reply.body:
                     self.write(text_frame(reply.body))
                 self.session.activate()
@@ -196,8 +200,12 @@ class SocketProtocol(asyncio.Protocol):
         finally:
             self._worker = None
 
+    def _inbox_is_full(self) -> bool:
+        """Return whether so much waits that nothing more is read: many calls, or as many bytes as one may have."""
+        return len(self._inbox) >= INBOX_MAX or self._inbox_bytes >= self.socket_settings.message_bytes_max
+
     def _read_on(self) -> None:
-        if not self.blocked and len(self._inbox) < INBOX_MAX and not self._transport.is_closing():
+        if not self.blocked and not self._inbox_is_full() and not self._transport.is_closing():
             self._transport.resume_reading()
 
     # --- life -------------------------------------------------------------------------------------

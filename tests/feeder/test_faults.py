@@ -1,6 +1,8 @@
 """The rows of the fault table (price feed specification 13) about links, clocks, keys and restarts."""
 
 import json
+import signal
+import time
 from itertools import cycle
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from typer.testing import CliRunner
 from twilight.cli.local import app as local
 from twilight.core.feed import Feed, Refusal
 from twilight.domain.index import tick as ticks
+from twilight.feeder.records import TickRecord
+from twilight.feeder.source import from_files
 from twilight.feeder.venues import VENUES, TopOfBook
 
 KINDS = {
@@ -24,6 +28,7 @@ KINDS = {
     "offset": ({"bps": 400}, {"OUTLIER", "QUARANTINED"}),
     "cross": ({}, {"BAD_QUOTE"}),
 }
+BASE_STATE = str(Path(__file__).parents[1] / "local" / "venues" / "base.toml")
 QUICK = {
     "FEEDER_QUOTE_STALE_MS": "1500",
     "FEEDER_LINK_STALE_MS": "1500",
@@ -57,15 +62,6 @@ def test_a_wrong_exchange_clock_does_no_harm(desk: Desk) -> None:
         quote = TopOfBook("BTC/USD", 6_182_190_000_000, 6_182_200_000_000, None, None, moment_us)
         desk.books["kraken"].connected(now_ms)
         assert desk.books["kraken"].main.offer(quote, now_ms, desk.clock.wall_at(now_ms))
-
-
-def test_after_a_pause_of_the_feeder_the_price_is_there_at_once(desk: Desk) -> None:
-    desk.tick()
-    desk.quote_all(-300)
-    desk.clock.ms += 2_000
-    desk.quote_all(-300)
-    published = desk.maker.make(2_250, desk.clock.ms, 1)
-    assert (published.tick.price_e8, published.tick.flags) == (5_996_789_000_000, ())
 
 
 def test_replayed_old_forged_and_foreign_ticks_are_ignored_by_the_core(desk: Desk) -> None:
@@ -131,3 +127,27 @@ def test_each_venue_in_turn_may_fail_and_return_while_the_price_stays_healthy(
         for venue, kind in cases:
             suffer(tmp_path, feeder, venue, kind)
         assert feeder.stop() == 0
+
+
+def test_a_feeder_that_was_paused_during_a_move_publishes_the_new_price_at_once(tmp_path: Path) -> None:
+    with processes.venues(tmp_path, "--scenario", BASE_STATE) as urls, processes.feeder(tmp_path, urls) as feeder:
+        feeder.wait_for("HEALTHY")
+        processes.until(lambda: set(states(feeder).values()) == {"OK"}, "all venues OK")
+        feeder.process.send_signal(signal.SIGSTOP)
+        fault(tmp_path, kind="offset", bps=-300)
+        time.sleep(2.2)
+        before = newest_tick(tmp_path)
+        feeder.process.send_signal(signal.SIGCONT)
+        processes.until(lambda: newest_tick(tmp_path).seq > before.seq, "a tick after the pause")
+        assert feeder.stop() == 0
+    first = next(tick for tick in recorded_ticks(tmp_path) if tick.seq == before.seq + 1)
+    assert first.ts_ms - before.ts_ms >= 2_000
+    assert (ticks.price_text(first.price_e8), first.flags) == ("59967.89", ())
+
+
+def recorded_ticks(folder: Path) -> list[ticks.PriceTick]:
+    return [record.published for record in from_files(folder / "records") if isinstance(record, TickRecord)]
+
+
+def newest_tick(folder: Path) -> ticks.PriceTick:
+    return recorded_ticks(folder)[-1]

@@ -22,7 +22,6 @@ from twilight.domain.index.tick import PriceTick
 from twilight.feeder.clock import SystemClock
 from twilight.feeder.connection import VenueKeeper
 from twilight.feeder.server import note
-from twilight.feeder.timer import ticks as timer
 from twilight.feeder.venues import VENUES
 from twilight.ops.health import Health
 
@@ -148,39 +147,6 @@ def test_a_stepped_system_clock_changes_nothing(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(time, "time_ns", lambda: real() + step_s * 10**9)
     after = clock.wall_at(clock.now_ms())
     assert 0 <= after - before < 60_000
-
-
-class SleepyClock:
-    """A clock that only sleeping moves, and that once loses two seconds."""
-
-    def __init__(self) -> None:
-        self.ms = 0
-
-    def now_ms(self) -> int:
-        return self.ms
-
-    def wall_at(self, now_ms: int) -> int:
-        return now_ms
-
-
-def test_a_late_tick_runs_once_and_missed_ticks_are_not_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SleepyClock()
-
-    async def sleep(seconds: float) -> None:
-        clock.ms += round(seconds * 1_000)
-
-    async def main() -> list[tuple[int, int]]:
-        seen = []
-        async for t_ms in timer(clock, 250):
-            seen.append((t_ms, clock.ms))
-            if len(seen) == 3:
-                clock.ms += 2_130
-            if len(seen) == 6:
-                return seen
-        return seen
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    assert asyncio.run(main()) == [(250, 250), (500, 500), (750, 750), (2_750, 2_880), (3_000, 3_000), (3_250, 3_250)]
 
 
 def test_the_operator_ends_a_halt_with_a_signal(tmp_path: Path) -> None:

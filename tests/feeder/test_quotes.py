@@ -140,10 +140,11 @@ def test_any_frame_keeps_the_link_young_but_only_a_quote_the_quote(book: VenueBo
     assert book.index_quote(6_000) == Quote("USD", 100, 101, 5_000, 100)
 
 
-def test_a_paused_venue_is_down(book: VenueBook) -> None:
-    book.offer([quote(100)], 1_000, WALL_MS)
+def test_a_paused_venue_is_down_and_prices_no_currency(book: VenueBook) -> None:
+    book.offer([quote(100), quote(99, symbol="TETHER")], 1_000, WALL_MS)
     book.paused = True
     assert book.index_quote(1_000) is None
+    assert book.conversion_quote("kraken", "USDT", 1_000) is None
 
 
 def test_conversion_quotes_live_on_after_the_link_and_grow_old(book: VenueBook) -> None:

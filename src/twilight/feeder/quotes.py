@@ -123,8 +123,8 @@ class VenueBook:
         return Quote(self.currency, quote.bid, quote.ask, self.main.age_ms(now_ms), link_age_ms)
 
     def conversion_quote(self, venue: str, currency: str, now_ms: int) -> ConversionQuote | None:
-        """Return the venue's market for a currency as the index takes it, None without one."""
+        """Return the venue's market for a currency as the index takes it, None without one or while it pauses."""
         product = self.conversion.get(currency)
-        if product is None or product.quote is None:
+        if product is None or product.quote is None or self.paused:
             return None
         return ConversionQuote(venue, product.quote.bid, product.quote.ask, product.age_ms(now_ms))

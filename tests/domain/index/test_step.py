@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.domain.index.market import USDT_VENUES, Market, dollars, rates_at, state_of
+from tests.domain.index.market import BASE_CENTS, USDT_VENUES, Market, dollars, rates_at, state_of
 
 from twilight.domain.index.model import START
 from twilight.domain.index.params import IndexParams
@@ -177,6 +177,24 @@ def test_two_sources_far_apart_reject_each_other_and_make_no_index(market: Marke
     outcome = market.tick()
     assert (outcome.raw, outcome.n, outcome.status) == (None, 0, "HOLD")
     assert state_of(outcome, "kraken", "coinbase") == {"OUTLIER"}
+
+
+def test_when_all_have_quarantined_each_other_they_come_back_together_once_they_agree(market: Market) -> None:
+    half = ("gemini", "bitfinex", "okx", "bybit")
+    market.move(1_000, *half)
+    market.run(5_500)
+    assert state_of(market.run(40_000), *BASE_CENTS) == {"QUARANTINED"}
+    market.restore()
+    assert state_of(market.run(30_250), *BASE_CENTS) == {"QUARANTINED"}
+    assert state_of(market.tick(), *BASE_CENTS) == {"OK"}
+    assert market.run(5_000).status == "HEALTHY"
+
+
+def test_the_quarantined_do_not_come_back_by_themselves_while_others_are_only_away(market: Market) -> None:
+    market.move(1_000, "gemini", "bitfinex", "kraken")
+    market.run(5_500)
+    market.drop(*(set(BASE_CENTS) - {"gemini", "bitfinex", "kraken"}))
+    assert state_of(market.run(60_000), "gemini", "bitfinex", "kraken") == {"QUARANTINED"}
 
 
 def test_the_mode_median_publishes_the_weighted_median() -> None:

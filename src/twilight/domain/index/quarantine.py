@@ -5,15 +5,18 @@ Price feed specification 7, steps 4 and 5.
 
 from collections.abc import Mapping, Sequence
 
+from twilight.domain.index.average import form
 from twilight.domain.index.model import Member, Opinion, Streaks
 from twilight.domain.index.params import IndexParams
 from twilight.domain.index.units import BPS
 
 
-def advance(params: IndexParams, streaks: Streaks, t_ms: int, opinion: Opinion, aside: Sequence[Member]) -> Streaks:
-    """Return the streaks after a tick with this opinion and these quarantined, usable sources.
+def advance(
+    params: IndexParams, streaks: Streaks, t_ms: int, opinion: Opinion, aside: Sequence[Member], sources: int
+) -> Streaks:
+    """Return the streaks after a tick with this opinion of the others and these quarantined, usable ones.
 
-    Without a median of the others nobody can be near it.
+    ``sources`` is how many there are in all; without a median nobody can be near it.
     """
     outlier_since, quarantined = streaks
     names = [name for _, name, _, _ in opinion.outside]
@@ -21,11 +24,21 @@ def advance(params: IndexParams, streaks: Streaks, t_ms: int, opinion: Opinion, 
         return streaks
     since = {name: outlier_since.get(name, t_ms) for name in names}
     caught = [name for name in names if t_ms - since[name] >= params.quar_after_ms]
-    waiting = _waiting(params, quarantined, t_ms, aside, opinion.median)
+    middle = _common(params, aside) if len(quarantined) == sources else opinion.median
+    waiting = _waiting(params, quarantined, t_ms, aside, middle)
     return Streaks(
         {name: start for name, start in since.items() if name not in caught},
         waiting | dict.fromkeys(caught),
     )
+
+
+def _common(params: IndexParams, aside: Sequence[Member]) -> int:
+    """Return the median of the quarantined, 0 without one that is usable.
+
+    It counts when every source is in quarantine: two halves that were far apart reject each other, and with nobody
+    left to be near to, none could ever come back although all agree again.
+    """
+    return form(params, sorted(aside)).median if aside else 0
 
 
 def _waiting(

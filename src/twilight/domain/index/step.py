@@ -22,7 +22,7 @@ def step(config: IndexConfig, state: IndexState, inputs: Inputs) -> Outcome:
     rates, stored_rates, flags = convert(params, state.rates, t_ms, _currencies(inputs.quotes), inputs.conv)
     judged, members, aside = _sort_out(config, inputs.quotes, rates, state.streaks.quarantined)
     opinion = form(params, members) if members else SILENCE
-    streaks = advance(params, state.streaks, t_ms, opinion, aside)
+    streaks = advance(params, state.streaks, t_ms, opinion, aside, len(config.sources))
     n, n_usd = len(opinion.inside), sum([is_usd for _, _, _, is_usd in opinion.inside])
     if dispersed := opinion.dispersion * BPS > params.disp_max_bps * opinion.median:
         flags.append(FLAG_DISPERSED)

@@ -25,6 +25,13 @@ from twilight.feeder.venues.shape import (
     symbol_in,
 )
 
+STATUS_KINDS = {
+    "online": ControlKind.RESUMED,
+    "maintenance": ControlKind.PAUSED,
+    "cancel_only": ControlKind.PAUSED,
+    "post_only": ControlKind.PAUSED,
+}
+
 
 class _Ticker(msgspec.Struct, gc=False):
     symbol: str
@@ -86,9 +93,10 @@ def _reply(message: dict[str, object] | object, symbols: Sequence[str]) -> Signa
 
 
 def _status(data: object) -> Signals:
-    """Where nothing can be matched (maintenance, cancel_only, post_only) quotes are no prices."""
+    """Where nothing can be matched quotes are no prices; a status that says nothing of that changes nothing."""
     system = members(data[0]).get("system") if isinstance(data, list) and data else None
-    return control(ControlKind.RESUMED if system == "online" else ControlKind.PAUSED, system)
+    kind = STATUS_KINDS.get(system) if isinstance(system, str) else None
+    return IGNORED if kind is None else control(kind, system)
 
 
 def subscribe(url: str, symbols: Sequence[str]) -> list[str]:

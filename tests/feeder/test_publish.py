@@ -69,7 +69,7 @@ def test_pages_and_unknown_paths_answer_over_http_and_nothing_can_be_written() -
     on_server(body)
 
 
-async def _slow_socket(server: PublicServer) -> socket.socket:
+async def _slow_socket(server: PublicServer, connection: str = "Upgrade") -> socket.socket:
     """A client that shakes hands and then does not read."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -78,8 +78,8 @@ async def _slow_socket(server: PublicServer) -> socket.socket:
     await loop.sock_connect(raw, ("127.0.0.1", server.port))
     await loop.sock_sendall(
         raw,
-        b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: %b\r\n" % connection.encode()
+        + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
     )
     await asyncio.sleep(0.2)
     return raw
@@ -120,6 +120,17 @@ def test_a_slow_client_holds_nobody_and_finally_gets_the_newest_tick_only(loop: 
         assert len(numbers) < 200
 
     on_server(body, loop=loop)
+
+
+@pytest.mark.parametrize("connection", ["Upgrade", "keep-alive, Upgrade"])
+def test_a_browser_may_name_other_options_beside_the_upgrade(connection: str) -> None:
+    async def body(hub: Hub, server: PublicServer) -> None:
+        hub.publish(b"1")
+        raw = await _slow_socket(server, connection)
+        assert await _frames(raw) == [b"1"]
+        raw.close()
+
+    on_server(body)
 
 
 def test_one_client_too_many_is_told_so() -> None:

@@ -1,5 +1,6 @@
 """Every published tick can be made again from its record, and whatever was changed is named."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -193,6 +194,28 @@ def test_while_a_sink_is_away_ticks_wait_and_what_is_lost_at_the_end_is_counted(
         recorder.offer(desk.tick())
     recorder.close(5.0)
     assert (len(sink.lines), recorder.lost) == (kept, lost)  # type: ignore[attr-defined]  # a FailingSink
+
+
+class StuckSink(FailingSink):
+    """Takes a line and does not come back before it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.go = threading.Event()
+
+    def write(self, key: str, line: bytes) -> None:
+        self.go.wait(30)
+        super().write(key, line)
+
+
+def test_what_a_stuck_sink_leaves_at_the_end_is_counted(desk: Desk) -> None:
+    sink = StuckSink()
+    recorder = Recorder(desk.config, sink)
+    for _ in range(5):
+        recorder.offer(desk.tick())
+    recorder.close(0.1)
+    assert recorder.lost == 5
+    sink.go.set()
 
 
 def story(desk: Desk, do: Callable[[Desk], object]) -> str:

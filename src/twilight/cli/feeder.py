@@ -24,6 +24,7 @@ T = TypeVar("T")
 app = typer.Typer(help="The price feeder: eight exchanges in, one signed price out.", no_args_is_help=True)
 
 Files = Annotated[Path | None, typer.Option(help="read records from this file or folder instead of Kafka")]
+FromOffset = Annotated[int | None, typer.Option(min=0, help="first offset of the topic to read")]
 PublicKeys = Annotated[str, typer.Option(help="hex[+hex...]; default: the public half beside FEEDER_KEY_FILE")]
 
 
@@ -67,7 +68,7 @@ def key(
 def recompute_command(
     files: Files = None,
     public_keys: PublicKeys = "",
-    from_offset: Annotated[int | None, typer.Option(min=0, help="first offset of the topic to read")] = None,
+    from_offset: FromOffset = None,
 ) -> None:
     """Make every recorded tick again and verify its signature; exit 1 names the first that differs."""
     auditor = recompute.Auditor(_or_exit(lambda: _public_keys(public_keys)))
@@ -87,9 +88,10 @@ def explain(
         int | None, typer.Option(help="the feeder's start; default: the newest that has this tick")
     ] = None,
     files: Files = None,
+    from_offset: FromOffset = None,
 ) -> None:
     """Say in words how one tick came about."""
-    found = story.find(_records(files, None), seq, epoch)
+    found = story.find(_records(files, from_offset), seq, epoch)
     if found is None:
         typer.echo(f"no record of tick {seq}", err=True)
         raise typer.Exit(1)

@@ -308,8 +308,7 @@ class VenueKeeper:
     async def _stop_replacing(self) -> None:
         if self._replacing is not None:
             self._replacing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._replacing
+            await asyncio.wait([self._replacing])
             self._replacing = None
         if self._candidate is not None:
             self._candidate.close()

@@ -79,7 +79,7 @@ def _verdict(config: IndexConfig, record: TickRecord, view: SourceView, quote: Q
         SourceState.CLAMPED: f"CLAMPED: {price}, counts as if at the edge of the band, weight {view.weight}.",
         SourceState.OUTLIER: f"OUTLIER: {price}, too far to count.",
         SourceState.QUARANTINED: f"QUARANTINED: {price}, must stay near for {params.quar_back_ms} ms to count again.",
-        SourceState.BAD_QUOTE: "BAD_QUOTE: the bid is not below the ask.",
+        SourceState.BAD_QUOTE: "BAD_QUOTE: the bid is not above zero and below the ask.",
         SourceState.STALE: f"STALE: too old (its last frame came {quote.link_age_ms} ms before).",
         SourceState.WIDE: f"WIDE: the spread is above {params.spread_max_bps} bps.",
         SourceState.NO_RATE: f"NO_RATE: there is no rate for {quote.currency}.",

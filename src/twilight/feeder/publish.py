@@ -168,6 +168,7 @@ async def serve(host: str, port: int, hub: Hub, pages: Pages) -> PublicServer:
     def admit(request: WSUpgradeRequest) -> WSListener | picows.WSUpgradeResponseWithListener:
         path = request.path.split(b"?", 1)[0].decode("ascii", "replace")
         if path == SOCKET_PATH and not hub.is_full:
+            _name_upgrade_alone(request)
             return Subscriber(hub)
         return picows.WSUpgradeResponseWithListener(_response(_page(path, pages)), None)
 
@@ -185,6 +186,13 @@ async def serve(host: str, port: int, hub: Hub, pages: Pages) -> PublicServer:
     except OSError as error:
         raise Unavailable(f"FEEDER_ADDR: cannot listen on {host}:{port} ({error.strerror}): free it") from error
     return PublicServer(server, hub)
+
+
+def _name_upgrade_alone(request: WSUpgradeRequest) -> None:
+    """Reduce ``Connection`` to the one option that picows knows: some browsers send ``keep-alive, Upgrade``."""
+    options = [option.strip().lower() for option in request.headers.get("Connection", "").split(",")]
+    if "upgrade" in options:
+        request.headers["Connection"] = "Upgrade"
 
 
 def _page(path: str, pages: Pages) -> Page:

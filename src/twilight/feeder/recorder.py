@@ -7,6 +7,7 @@ record, where `recompute` names the gap.
 import queue
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -163,11 +164,13 @@ class Recorder:
         deadline = time.monotonic() + within_s
         while not self._waiting.empty() and time.monotonic() < deadline:
             time.sleep(0.02)
-        try:
+        with suppress(queue.Full):
             self._waiting.put_nowait(None)
-        except queue.Full:
-            self._lost += self._waiting.qsize()
         self._thread.join(max(0.1, deadline - time.monotonic()))
+        if self._thread.is_alive():
+            left = self._waiting.qsize()  # the end's mark among them stands for the tick in hand
+            self._lost += left
+            _log.error("the sink was too slow to the end", ticks_left=left)
 
     def _run(self) -> None:
         while (published := self._waiting.get()) is not None:

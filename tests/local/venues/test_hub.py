@@ -14,7 +14,7 @@ from twilight.feeder.venues import VENUES as ADAPTERS
 from twilight.feeder.venues.shape import TopOfBook
 from twilight.local.venues.control import Command, command
 from twilight.local.venues.errors import RefusedCommandError
-from twilight.local.venues.faults import AnyFault, Clock, Drip, Drop, Offset
+from twilight.local.venues.faults import AnyFault, Clock, Drip, Drop, Offset, Silence
 from twilight.local.venues.floor import Floor
 from twilight.local.venues.hub import Hub, State, WaitFor
 from twilight.local.venues.market import Still, Walk
@@ -96,6 +96,35 @@ def test_a_dropped_venue_cuts_its_links_refuses_new_ones_and_comes_back() -> Non
             assert (await first_book(hub, "kraken")).bid == 100 * E8
 
     run(main)
+
+
+def test_a_silent_venue_answers_nothing_until_the_fault_is_cleared() -> None:
+    async def main() -> None:
+        async with playing(still()) as hub, subscribed(hub, "kraken") as socket:
+            await anext(books(socket, "kraken"))
+            hub.obey(Command(fault=Silence(venues=("kraken",))))
+            await _drained(socket)
+            with pytest.raises(TimeoutError):
+                await _answer_of_a_ping(socket)
+            hub.obey(Command(clear=("kraken",)))
+            await socket.send('{"method":"ping","req_id":7}')
+            while "pong" not in (answer := str(await socket.recv())):
+                continue
+            assert '"req_id":7' in answer
+
+    run(main)
+
+
+async def _drained(socket: ClientConnection) -> None:
+    """Take what is under way until nothing comes any more."""
+    with suppress(TimeoutError):
+        while True:
+            await asyncio.wait_for(socket.recv(), 0.3)
+
+
+async def _answer_of_a_ping(socket: ClientConnection) -> None:
+    await socket.send('{"method":"ping"}')
+    await asyncio.wait_for(socket.recv(), 0.5)
 
 
 async def _endless(socket: ClientConnection) -> AsyncIterator[None]:

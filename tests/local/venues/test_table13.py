@@ -1,4 +1,4 @@
-"""Every row of the fault table, played by the venues' own frames through the feeder's adapters to the index."""
+"""Every row of the fault table, played by the venues' frames through the feeder's sessions and books to the index."""
 
 import tomllib
 from pathlib import Path
@@ -25,6 +25,7 @@ class Check(msgspec.Struct, forbid_unknown_fields=True):
     flags: list[str] | None = None
     states: dict[str, str] = {}
     bad_frames: dict[str, int] = {}
+    connections: dict[str, int] = {}
 
 
 class Row(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,5 +58,6 @@ def test_the_index_does_what_the_fault_table_says(row: Row) -> None:
         assert {k: v for k, v in wanted.items() if v is not None} == seen(check, outcome), f"at {check.s} s"
         if check.within_bps is not None:
             assert abs(dollars(outcome) / BASE_PRICE - 1) * 10_000 <= check.within_bps
+        assert {name: listener.sources[name].connections for name in check.connections} == check.connections
         for name, least in check.bad_frames.items():
             assert listener.sources[name].bad_frames >= least

@@ -34,6 +34,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     quote_only: ClassVar[bool] = False
     """True for kinds that change quotes, which a recording of frames does not have."""
     refuses: ClassVar[bool] = False
+    mutes: ClassVar[bool] = False
+    """True for kinds under which not even a client's message is answered."""
 
     @property
     def kind(self) -> str:
@@ -84,7 +86,9 @@ class Freeze(Fault, frozen=True, kw_only=True, tag="freeze"):
 
 
 class Silence(Fault, frozen=True, kw_only=True, tag="silence"):
-    """The link stays open and carries nothing at all."""
+    """The link stays open and carries nothing at all, but for the pongs of the websocket library."""
+
+    mutes = True
 
     def carry(self, due_us: int, text: str, *, beat: bool, rng: random.Random) -> tuple[int, str] | None:
         """Let nothing through."""

@@ -96,6 +96,10 @@ class Floor:
         """Tell whether a venue takes no connections."""
         return any(fault.refuses for fault in self.active(name, t_us))
 
+    def is_mute(self, name: str, t_us: int) -> bool:
+        """Tell whether a venue answers nobody."""
+        return any(fault.mutes for fault in self.active(name, t_us))
+
     def drip_bytes_per_s(self, name: str, t_us: int) -> int | None:
         """Return how slowly a venue's frames leave, or ``None``."""
         rates = [rate for fault in self.active(name, t_us) if (rate := fault.drip_bytes_per_s()) is not None]

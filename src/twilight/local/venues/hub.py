@@ -49,7 +49,7 @@ class Hub:
         It opens at the next multiple of ``opens_every_ms`` of the wall clock: a recording that begins on a whole
         second has its times on the ticks of every feeder.
         """
-        conduct = Conduct(self._refuses, self._drip, self._snapshot, self._note_subscribed)
+        conduct = Conduct(self._refuses, self._is_mute, self._drip, self._snapshot, self._note_subscribed)
         self.servers = {name: VenueServer(venue, conduct) for name, venue in VENUES.items()}
         self.urls: dict[str, str] = {}
         self._floor = floor
@@ -147,6 +147,9 @@ class Hub:
 
     def _refuses(self, name: str) -> bool:
         return self._opened_ns is not None and self._floor.refuses(name, self._now_us())
+
+    def _is_mute(self, name: str) -> bool:
+        return self._opened_ns is not None and self._floor.is_mute(name, self._now_us())
 
     def _drip(self, name: str) -> int | None:
         return self._floor.drip_bytes_per_s(name, self._now_us())

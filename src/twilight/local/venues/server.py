@@ -2,7 +2,7 @@
 
 import asyncio
 import http
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,6 +45,7 @@ class Conduct:
     """What the floor tells a server about this moment."""
 
     refuses: Callable[[str], bool]
+    is_mute: Callable[[str], bool]
     drip_bytes_per_s: Callable[[str], int | None]
     snapshot: Callable[[str, str], str | None]
     subscribed: Callable[[str], None]
@@ -129,8 +130,7 @@ class VenueServer:
         client = _Client(socket, Link(path), now_s, now_s)
         self._clients.add(client)
         self.connections += 1
-        for text in self.venue.greet(client.link):
-            client.push(text)
+        self._answer(client, self.venue.greet(client.link))
         self._welcome(client, frozenset())
         writer = asyncio.create_task(self._write(client))
         try:
@@ -147,9 +147,13 @@ class VenueServer:
             client.heard_s = asyncio.get_running_loop().time()
             before = frozenset(client.link.products)
             text = message if isinstance(message, str) else message.decode(errors="replace")
-            for answer in self.venue.receive(client.link, text):
-                client.push(answer)
+            self._answer(client, self.venue.receive(client.link, text))
             self._welcome(client, before)
+
+    def _answer(self, client: _Client, answers: Iterable[str]) -> None:
+        if not self._conduct.is_mute(self.venue.name):
+            for text in answers:
+                client.push(text)
 
     def _welcome(self, client: _Client, before: frozenset[str]) -> None:
         """Send the state of newly subscribed products, then count the link as subscribed."""

@@ -149,10 +149,12 @@ def test_a_folder_that_is_in_use_is_one_line_that_says_what_to_do(tmp_path: Path
     )
 
 
-def test_a_server_that_is_named_but_away_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
-    refused = Exchange(tmp_path, BROKER="127.0.0.1:1").run("up")
+@pytest.mark.parametrize("options", [[], ["--detach"]])
+def test_a_server_that_is_named_but_away_is_one_line_that_says_what_to_do(tmp_path: Path, options: list[str]) -> None:
+    refused = Exchange(tmp_path, BROKER="127.0.0.1:1").run("up", *options)
     assert refused.returncode == 1
     assert refused.stderr.endswith("BROKER names 127.0.0.1:1, where nothing answers: start it, or unset BROKER\n")
+    assert "BROKER names" not in refused.stdout
 
 
 @pytest.mark.parametrize(

@@ -123,10 +123,9 @@ def _from_maven(context: MavenContext, archive: Pinned) -> Path:
     component = context.project(archive.group, archive.artifact).at_version(archive.version)
     try:
         return Path(component.artifact().resolve())
-    except OSError as error:
-        raise Unavailable(f"cannot fetch {archive.label}: {error.strerror or error}") from error
-    except RuntimeError as error:
-        raise Unavailable(f"cannot fetch {archive.label}: {error}") from error
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise Unavailable(f"cannot fetch {archive.label}, so try again with disk space and a network: {why}") from error
 
 
 @contextmanager

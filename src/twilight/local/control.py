@@ -87,13 +87,15 @@ def _until_ready(
     child: "subprocess.Popen[bytes]", layout: Layout, lines: Iterator[str], say: Callable[[str], None]
 ) -> None:
     deadline = time.monotonic() + READY_S_MAX
-    last = ""
+    last = ""  # not said before the next one: the last line of an end is the error that is raised
     while True:
         for text in iter(lambda: next(lines), ""):
+            if last:
+                say(last)
             last = text
-            say(text)
         found = read_json(layout.status, Status)
         if found is not None and found.pid == child.pid and found.state == "ready":
+            say(last)
             return
         if child.poll() is not None:
             raise TwilightError(last or f"twilight up ended with status {child.returncode}")

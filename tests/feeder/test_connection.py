@@ -111,6 +111,16 @@ def test_a_dropped_link_is_down_at_once_and_connected_again(politely: bool) -> N
     with_exchange(body)
 
 
+def test_a_frame_that_is_too_large_is_refused_and_not_told_as_the_venue_s_hanging_up() -> None:
+    async def body(exchange: Exchange, keeper: VenueKeeper) -> None:
+        await exchange.links[0].send("x" * 1_100_000)
+        await until(lambda: len(exchange.links) == 2)
+        assert keeper.counters.last_error.startswith("refused a frame of the venue: 1009")
+        assert "1100000 > 1048576" in keeper.counters.last_error
+
+    with_exchange(body)
+
+
 @pytest.mark.parametrize("asked", [False, True], ids=["when it accepts", "in the handshake"])
 def test_an_exchange_that_hangs_up_before_the_handshake_is_over_is_tried_for_ever(asked: bool) -> None:  # noqa: FBT001
     calls = 0

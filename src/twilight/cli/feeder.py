@@ -1,5 +1,6 @@
 """`twilight feeder`: run the price feeder, look at it, and check what it published."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from twilight.feeder import explain as story
 from twilight.feeder import keys, recompute, server, source, watch
 from twilight.feeder.records import Record
 from twilight.feeder.settings import FeederSettings, configure
+from twilight.local.addresses import use_addresses
+from twilight.local.layout import Layout
 from twilight.ops import logs
 from twilight.ops.errors import SettingsError, TwilightError
 from twilight.ops.settings import load
@@ -25,6 +28,7 @@ app = typer.Typer(help="The price feeder: eight exchanges in, one signed price o
 
 Files = Annotated[Path | None, typer.Option(help="read records from this file or folder instead of Kafka")]
 FromOffset = Annotated[int | None, typer.Option(min=0, help="first offset of the topic to read")]
+Data = Annotated[Path, typer.Option(envvar="DATA_DIR", help="folder of the exchange whose topic and key are meant")]
 PublicKeys = Annotated[str, typer.Option(help="hex[+hex...]; default: the public half beside FEEDER_KEY_FILE")]
 
 
@@ -69,8 +73,10 @@ def recompute_command(
     files: Files = None,
     public_keys: PublicKeys = "",
     from_offset: FromOffset = None,
+    data: Data = Path("data"),
 ) -> None:
     """Make every recorded tick again and verify its signature; exit 1 names the first that differs."""
+    _meet(data)
     auditor = recompute.Auditor(_or_exit(lambda: _public_keys(public_keys)))
     failed = False
     for finding in auditor.audit(_records(files, from_offset)):
@@ -89,8 +95,10 @@ def explain(
     ] = None,
     files: Files = None,
     from_offset: FromOffset = None,
+    data: Data = Path("data"),
 ) -> None:
     """Say in words how one tick came about."""
+    _meet(data)
     found = story.find(_records(files, from_offset), seq, epoch)
     if found is None:
         typer.echo(f"no record of tick {seq}", err=True)
@@ -113,10 +121,18 @@ def watch_command(
         raise typer.Exit(0) from None
 
 
+def _meet(data: Path) -> None:
+    """Take broker and key from the exchange that runs on this folder, where the environment names none."""
+    _or_exit(lambda: use_addresses(data))
+    key_file = Layout(data).feeder_key
+    if "FEEDER_STATE_DIR" not in os.environ and key_file.exists():
+        os.environ.setdefault("FEEDER_KEY_FILE", str(key_file))
+
+
 def _records(files: Path | None, from_offset: int | None) -> Iterator[Record]:
     settings = _or_exit(lambda: load(FeederSettings))
     if files is None and not settings.broker:
-        typer.echo("name a file or folder with --files, or set BROKER", err=True)
+        typer.echo("no exchange runs here: name its folder with --data, records with --files, or set BROKER", err=True)
         raise typer.Exit(2)
     try:
         if files is not None:

@@ -85,7 +85,8 @@ class Link(WSListener):
             self._collect(frame)
         elif kind == WSMsgType.CLOSE:
             code, reason = frame.get_close_code(), bytes(frame.get_close_message() or b"")
-            self._keeper.failed(f"closed by the venue: {code} {reason.decode(errors='replace')}".strip())
+            closed = f"closed by the venue: {code} {reason.decode(errors='replace')}".strip()
+            self._keeper.failed(_refusal(transport) or closed)
             self.cut(code)
         elif kind == WSMsgType.BINARY:
             self._keeper.heard_binary(self)
@@ -96,9 +97,8 @@ class Link(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """Wake whoever waits for the end of this link."""
-        del transport
         if not self.is_closing:
-            self._keeper.failed("ended by the venue without a goodbye")
+            self._keeper.failed(_refusal(transport) or "ended by the venue without a goodbye")
         self.closed.set()
         self._keeper.ended(self)
 
@@ -139,6 +139,13 @@ class Link(WSListener):
             whole = b"".join(self._pieces)
             self._pieces, self._pieces_size = [], 0
             self._keeper.heard(self, whole)
+
+
+def _refusal(transport: WSTransport) -> str | None:
+    """Return why it was picows that hung up, over a frame that is too large or none; None when it was the venue."""
+    handshake = transport.close_handshake
+    sent = None if handshake is None or handshake.recv_then_sent else handshake.sent
+    return None if sent is None else f"refused a frame of the venue: {sent.code} {sent.reason or ''}".strip()
 
 
 @dataclass(slots=True)

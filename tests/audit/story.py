@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tests.domain.exchange import Exchange
+from tests.domain.exchange import Exchange, slices_of
 
 from twilight.bus import Record
 from twilight.core.chain import intent_record
@@ -18,6 +18,9 @@ from twilight.wire.translate import command_from_wire
 
 LOG, QUEUE = "log", "CLIENT-REQUEST"
 A, B, C = (f"aaaaaaaa-0000-4000-8000-{n:012}" for n in (1, 2, 3))
+
+HOUR = 492_563
+"""2026-03-11T11:00Z in hours since 1970."""
 
 Line = dict[str, Any]
 
@@ -98,6 +101,19 @@ def _record(offset: int, line: Line) -> Record:
         line["key"]["metadata"] = {**metadata, "queue": QUEUE, "offset": str(int(request_id[-1]) - 1)}
     key, value = (json.dumps(line[part], separators=(",", ":")).encode() for part in ("key", "value"))
     return Record(LOG, 0, offset, 1_773_223_200_000 + offset, key, value)
+
+
+def in_an_open_hour() -> tuple[list[Record], list[Record]]:
+    """Return a log that ends inside a sliced funding hour, the record of F still to come, and its order queue."""
+    commands = [open_order(name, "LONG", "MARKET", 0.0, f"REQID{number}") for number, name in enumerate("DEF", 1)]
+    tick = {"tick": {"price": 65_000, "status": "HEALTHY"}}
+    day = [tick, *({"command": command} for command in commands)]
+    lines = [{"now": f"2026-03-11T10:00:0{second}Z", **line} for second, line in enumerate(day)]
+    lines.append({"now": "2026-03-11T11:00:00Z", "funding_hour": HOUR})
+    with slices_of(1):
+        produced = [json.loads(line) for line in simulate(json.dumps(line).encode() for line in lines)]
+    log = [_record(offset, line) for offset, line in enumerate(produced[:-2])]
+    return log, [command_record(offset, command) for offset, command in enumerate(commands)]
 
 
 def queue_records() -> list[Record]:

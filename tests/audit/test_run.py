@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from tests.archiver.archiving import database_url, run_sql
 from tests.audit.day import Day, archived_day
-from tests.audit.story import command_record, intent_of, log_records, open_order, queue_records
+from tests.audit.story import command_record, in_an_open_hour, intent_of, log_records, open_order, queue_records
 
 from twilight.audit.run import Parts, audit
 from twilight.bus import Record
@@ -83,6 +83,16 @@ def test_a_table_that_was_tampered_with_is_named(day: Day, statement: str, named
     day.tamper(statement)
 
     assert set(day.faults()) == named
+
+
+def test_inside_a_sliced_hour_an_order_is_compared_as_soon_as_its_record_is_there(make: Make) -> None:
+    log, queue = in_an_open_hour()
+    day = make(log=log, queue=queue)
+    assert day.faults() == {}
+
+    for account, named in (("F", {STATES}), ("E", {STATES, ENGINE})):
+        day.tamper(f"UPDATE trader_order_current SET available_margin = 1 WHERE account_id = '{account}'")  # noqa: S608 - a test
+        assert set(day.faults()) == named
 
 
 def test_every_column_of_the_raw_log_is_compared_and_named(day: Day) -> None:

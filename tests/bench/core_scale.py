@@ -2,7 +2,7 @@
 
 P7 sets close limits far from the price on both sides and takes the time of a tick that fires none of them: a million
 against ten thousand. P7b charges a million open positions; its peer is the bare arithmetic on plain columns: payment,
-maintenance margin, who is due. Events of the hour are made when they are published, a slice at a time, and not here.
+maintenance margin, who is due. The hour's records are made afterwards, a slice at a time, and not here.
 """
 
 import statistics
@@ -17,9 +17,11 @@ from tests.bench.core_memory import GENESIS, conditions
 
 from twilight.core.ids import Uuids
 from twilight.domain import ledger
-from twilight.domain.engine import Engine, apply_decision, decisions, new_engine
+from twilight.domain.engine import Engine, decisions, new_engine
+from twilight.domain.evolve import evolve_all
 from twilight.domain.inputs import FundingHour, Tick
 from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
+from twilight.domain.state import Position
 
 FEW, MANY = 10_000, 1_000_000
 TICKS = 200
@@ -82,15 +84,19 @@ def crowded() -> Engine:
     state = engine.state
     for number in range(MANY):
         side = Side.SHORT if number % 3 == 0 else Side.LONG
-        state.ledger(side).add(position(number, side))
+        order = position(number, side)
+        state.positions[order.uuid] = Position(order, "", "", FEE_PCT)
+        state.ledger(side).add(order)
     state.exposure.long_size, state.exposure.short_size = 2 * 10**15, 10**15
     return engine
 
 
 def charged(engine: Engine, hour: int) -> None:
-    """Charge everybody one hour; the events are not read."""
+    """Charge everybody one hour; its records are not made."""
     for decision in decisions(engine.state, FundingHour(hour), conditions(), engine.context):
-        apply_decision(engine.state, decision)
+        evolve_all(engine.state, decision)
+    assert engine.state.open_hour is not None
+    engine.state.open_hour = None
 
 
 def scanned(engine: Engine) -> None:

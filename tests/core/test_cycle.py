@@ -10,7 +10,7 @@ from twilight.core.cycle import Cycle, Step
 from twilight.core.feed import AcceptedTick, Feed, Refusal
 from twilight.domain.clock import NS_PER_HOUR
 from twilight.domain.inputs import CommandInput, FeedStatus, FundingHour, NotACommand, Tick
-from twilight.domain.state import State
+from twilight.domain.state import OpenHour, State
 
 HOUR = 493_185
 WALL_NS = HOUR * NS_PER_HOUR + 5 * 10**9
@@ -167,3 +167,13 @@ class TestFunding:
         just_after = HOUR * NS_PER_HOUR + 10**8
         state = State(funding_hour=HOUR - 1)
         assert names(turn(cycle, [tick(feeder, 0)], [], 500, state, just_after)) == ["Tick"]
+
+
+def test_while_an_hour_is_open_every_turn_ends_with_a_slice_of_it_and_no_other_hour_begins(
+    cycle: Cycle, feeder: SignedFeeder
+) -> None:
+    state = State(funding_hour=HOUR - 1, open_hour=OpenHour(HOUR - 1, "2026-04-10T08:00:00Z", {}))
+    assert names(turn(cycle, [tick(feeder, 0)], ["a"], 10, state)) == ["Tick", "FundingSlice"]
+    assert names(turn(cycle, [], [], 20, state)) == ["FundingSlice"]
+    state.open_hour = None
+    assert names(turn(cycle, [tick(feeder, 250)], [], 260, state)) == ["Tick", "FundingHour", "a"]

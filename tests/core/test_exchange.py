@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.core.traffic import Traffic, create
+from tests.domain.exchange import slices_of
 
 from twilight.bus import Record
 from twilight.core import exchange as exchange_module
@@ -16,9 +17,10 @@ from twilight.core.ids import Uuids
 from twilight.core.recovery import fold
 from twilight.domain import evolve as evolve_module
 from twilight.domain.engine import new_engine
-from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, Genesis, Tick
+from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, FundingSlice, Genesis, Tick
 from twilight.domain.snapshot import state_hash
 from twilight.domain.state import State
+from twilight.ops.errors import Corrupt
 from twilight.wire.errors import Unencodable
 from twilight.wire.events import encode_event
 from twilight.wire.keys import encode_key
@@ -207,27 +209,33 @@ def test_whatever_traffic_does_the_records_are_what_the_careful_codec_writes(
             traffic.learn(record(value))
 
 
-def test_the_events_of_a_charged_hour_are_made_when_they_are_written(exchange: Exchange) -> None:
-    for number in range(20):
-        taken(exchange, create(f"a{number}", f"REQID{number:064X}"), number)
-    exchange.take(FundingHour(493_280), NOW)
-    batch = exchange.end_batch()
-    assert (batch.charged, batch.count) == (20, 21)
-    assert batch.kinds() == {"TraderOrderFundingUpdate": 20, "FundingRateUpdate": 1}
-    assert [next(iter(json.loads(value))) for _, _, value in batch.records][-2:] == [
-        "TraderOrderFundingUpdate",
-        "FundingRateUpdate",
-    ]
-
-
-def test_a_log_folded_event_by_event_gives_the_state_of_the_hour_that_was_charged_at_once(exchange: Exchange) -> None:
+def test_a_large_hour_becomes_records_slice_by_slice_and_folds_to_the_same_state(exchange: Exchange) -> None:
     for number in range(20):
         taken(exchange, create(f"a{number}", f"REQID{number:064X}"), number)
     folded = new_engine(Uuids(), state=exchange.engine.state.copy())
-    exchange.take(FundingHour(493_280), NOW)
-    for offset, (_, key, value) in enumerate(exchange.end_batch().records):
-        fold(folded, offset, key, value, 0)
-    assert state_hash(folded.state) == state_hash(exchange.engine.state)
+    counts = []
+    with slices_of(8):
+        for given in (FundingHour(493_280), FundingSlice(), FundingSlice(), FundingSlice(), FundingSlice()):
+            exchange.take(given, NOW)
+            records = exchange.end_batch().records
+            counts.append(len(records))
+            for offset, (_, key, value) in enumerate(records):
+                fold(folded, offset, key, value, 0)
+            assert state_hash(folded.state) == state_hash(exchange.engine.state)
+    assert counts == [1, 8, 8, 3 + 1, 0]
+
+
+def test_a_record_that_says_another_charge_than_the_hours_opening_cannot_be_folded(exchange: Exchange) -> None:
+    for number in range(3):
+        taken(exchange, create(f"a{number}", f"REQID{number:064X}"), number)
+    folded = new_engine(Uuids(), state=exchange.engine.state.copy())
+    with slices_of(1):
+        exchange.take(FundingHour(493_280), NOW)
+        exchange.take(FundingSlice(), NOW)
+    (_, opening, first), (_, key, value) = exchange.end_batch().records
+    fold(folded, 0, opening, first, 0)
+    with pytest.raises(Corrupt, match="was charged to"):
+        fold(folded, 1, key, value.replace(b'"maintenance_margin":', b'"maintenance_margin":1'), 0)
 
 
 def test_a_negative_zero_of_a_client_is_a_zero_in_every_event(exchange: Exchange) -> None:  # R17

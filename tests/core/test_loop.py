@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from tests.core.feeders import SignedFeeder
 from tests.core.traffic import create
+from tests.domain.exchange import slices_of
 
 from twilight.bus import Outgoing, Record
 from twilight.core.arrivals import Arrival, read_arrival
@@ -27,11 +28,15 @@ class Writes:
 
     def __init__(self) -> None:
         self.values: list[bytes] = []
+        self.transactions: list[list[str]] = []
+        """The kinds of what each held."""
 
     def init(self, timeout_s: float | None = None) -> None: ...
 
     def publish(self, records: Iterable[Outgoing]) -> dict[str, int]:
-        self.values += [value for _, _, value in records]
+        values = [value for _, _, value in records]
+        self.values += values
+        self.transactions.append([next(iter(json.loads(value))) for value in values])
         return {"events": len(self.values) - 1}
 
 
@@ -73,8 +78,8 @@ class Scene:
         assert not isinstance(accepted, Refusal)
         self._ticks.append(accepted)
 
-    def command(self) -> list[Arrival]:
-        record = Record("orders", 0, 1, self.now_ms, b"key", create("a", f"REQID{1:064X}"))
+    def command(self, number: int = 1) -> list[Arrival]:
+        record = Record("orders", 0, number, self.now_ms, b"key", create(f"a{number}", f"REQID{number:064X}"))
         return [read_arrival(record, "main", "topic-id")]
 
     def entry_prices(self) -> list[float]:
@@ -115,3 +120,29 @@ def test_a_slow_read_does_not_make_the_feed_silent() -> None:
     scene.queues.reads.append(stalled_read)
     scene.loop.turn()
     assert scene.entry_prices() == [65_100]
+
+
+def test_ticks_and_commands_are_committed_between_the_slices_of_a_large_hour() -> None:
+    scene = Scene()
+    scene.tick(65_000)
+    scene.loop.turn()
+    for number in range(1, 8):
+        scene.queues.reads.append(lambda number=number: scene.command(number))
+        scene.loop.turn()
+    scene.tick(65_000)
+    scene.loop.turn()
+    with slices_of(2):
+        scene.tick(65_000, after_ms=3_600_000)
+        scene.writes.transactions.clear()
+        scene.loop.turn()
+        scene.queues.reads.append(lambda: scene.command(8))
+        for price in (65_001, 65_002, 65_003, 65_004):
+            scene.tick(price)
+            scene.loop.turn()
+    record, tick, rate = "TraderOrderFundingUpdate", "CurrentPriceUpdate", "FundingRateUpdate"
+    opening, second, third, *after = scene.writes.transactions
+    assert opening == [tick, record, record, record]
+    assert second == [tick, record, record]
+    assert (third[0], third[-3:]) == (tick, [record, record, rate])
+    assert "TraderOrder" in third
+    assert after == [[tick], [tick]]

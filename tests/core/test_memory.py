@@ -64,7 +64,7 @@ def test_ties_in_a_trigger_set_keep_their_order() -> None:
     [
         (memory.dump(State(), "other log", 0, 0, 0), "expected a state of the log"),
         (
-            memory.dump(State(), "log", 0, 0, 0).replace(b'"format":2,"log_id"', b'"format":0,"log_id"'),
+            memory.dump(State(), "log", 0, 0, 0).replace(b'"format":3,"log_id"', b'"format":0,"log_id"'),
             "state of format",
         ),
         (memory.dump(State(), "log", 0, 0, 0).replace(b'"price"', b'"prize"'), "expected a saved state"),

@@ -1,10 +1,12 @@
 """A small exchange for tests: commands in the words a trader would use, one step of time per input."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from twilight.domain import commands as c
+from twilight.domain import funding_records
 from twilight.domain.chain import Accepted, Chain, Refusal, Refused, synthetic_hash
 from twilight.domain.engine import Engine, decide, new_engine
 from twilight.domain.events import Event, IntentOpened, TxHash, TxHashUpdate
@@ -17,6 +19,7 @@ from twilight.domain.inputs import (
     Conditions,
     FeedStatus,
     FundingHour,
+    FundingSlice,
     Genesis,
     Input,
     QueuePosition,
@@ -33,6 +36,17 @@ E = TypeVar("E")
 START_NS = 1_775_808_000_000_000_000  # 2026-04-10T08:00:00Z
 SECOND_NS = 1_000_000_000
 LONG, SHORT = Side.LONG, Side.SHORT
+
+
+@contextmanager
+def slices_of(records: int) -> Iterator[None]:
+    """Cut hours of more than so many records into slices, as if they were large."""
+    before = funding_records.SLICE
+    funding_records.SLICE = records
+    try:
+        yield
+    finally:
+        funding_records.SLICE = before
 
 
 def numbered_uuids(prefix: str = "00000000") -> Callable[[], str]:
@@ -90,11 +104,21 @@ class Exchange:
         self.status = gating_status(status, tuple(flags))
         return self.give(Tick(float(price), status, tuple(flags)))
 
-    def fund(self, hour: int | None = None) -> list[Event]:
+    def fund_without_slices(self, hour: int | None = None) -> list[Event]:
         if hour is None:
             self.now_ns += 3600 * SECOND_NS
             hour = self.now_ns // (3600 * SECOND_NS)
         return self.give(FundingHour(hour))
+
+    def fund(self, hour: int | None = None) -> list[Event]:
+        made = self.fund_without_slices(hour)
+        while self.state.open_hour is not None:
+            made += self.next_slice()
+        return made
+
+    def next_slice(self) -> list[Event]:
+        self.now_ns -= SECOND_NS  # no time goes by
+        return self.give(FundingSlice())
 
     def admin(self, call: AdminCall) -> list[Event]:
         return self.give(Admin(call))

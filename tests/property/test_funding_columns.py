@@ -1,22 +1,20 @@
 """An hour decided over columns is the hour that the formulas give, order by order, and that its events give back."""
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.domain.exchange import LONG, SHORT, Exchange
+from tests.domain.exchange import LONG, SHORT, Exchange, kinds, slices_of
 
 from twilight.domain import formulas as f
-from twilight.domain.engine import apply_decision, decisions
 from twilight.domain.events import Event, TraderOrderFundingUpdate, TraderOrderLiquidation
-from twilight.domain.evolve import evolve
-from twilight.domain.funding import Charged
-from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, UpdateFeesCall
+from twilight.domain.inputs import UpdateFeesCall
+from twilight.domain.ledger import sum_of_accrued
 from twilight.domain.numbers import score
 from twilight.domain.orders import OrderType, Side, TraderOrder
 from twilight.domain.profile import DEFAULT, REFERENCE, Profile
 from twilight.domain.snapshot import state_hash
 from twilight.domain.state import Position, State
 
-HOUR_NS = 3600 * 10**9
 OPENS = st.lists(
     st.tuples(st.sampled_from([LONG, LONG, LONG, SHORT]), st.integers(1, 400_000), st.integers(1, 50), st.booleans()),
     min_size=1,
@@ -37,11 +35,6 @@ def filled(opens: list[tuple[Side, int, int, bool]], profile: Profile) -> Exchan
     for number in range(0, len(opens), 5):
         exchange.close(f"T{number}")
     return exchange
-
-
-def hour_of(exchange: Exchange) -> tuple[FundingHour, Conditions]:
-    exchange.now_ns += HOUR_NS
-    return FundingHour(exchange.now_ns // HOUR_NS), Conditions(exchange.now_ns, FeedStatus.HEALTHY)
 
 
 def expected(state: State, held: Position, profile: Profile) -> TraderOrder:
@@ -72,9 +65,15 @@ def expected(state: State, held: Position, profile: Profile) -> TraderOrder:
 
 
 @settings(max_examples=60)
-@given(OPENS, st.sampled_from([DEFAULT, REFERENCE]), st.integers(1, 4), st.sampled_from([0.04, 3.0, 10.0]))
+@given(
+    OPENS,
+    st.sampled_from([DEFAULT, REFERENCE]),
+    st.integers(1, 4),
+    st.sampled_from([0.04, 3.0, 10.0]),
+    st.sampled_from([3, 1_000]),
+)
 def test_every_position_is_charged_as_the_formulas_say(
-    opens: list[tuple[Side, int, int, bool]], profile: Profile, hours: int, fee: float
+    opens: list[tuple[Side, int, int, bool]], profile: Profile, hours: int, fee: float, size: int
 ) -> None:
     exchange = filled(opens, profile)
     exchange.admin(UpdateFeesCall(fee, fee / 2, fee, fee))
@@ -85,7 +84,8 @@ def test_every_position_is_charged_as_the_formulas_say(
             for uuid, held in exchange.state.positions.items()
             if held.order.fee_filled_sats
         }
-        made = exchange.fund()
+        with slices_of(size):
+            made = exchange.fund()
         charged = [event.order for event in made if isinstance(event, TraderOrderFundingUpdate)]
         ended = {event.order.uuid for event in made if isinstance(event, TraderOrderLiquidation)}
         assert {order.uuid for order in charged} | ended == set(before)
@@ -101,42 +101,37 @@ def test_every_position_is_charged_as_the_formulas_say(
     exchange.assert_recoverable()
 
 
-@settings(max_examples=40)
-@given(OPENS, st.integers(1, 3))
-def test_applying_an_hour_at_once_equals_evolving_each_of_its_events(
-    opens: list[tuple[Side, int, int, bool]], hours: int
+@settings(max_examples=60)
+@given(OPENS, st.sampled_from([DEFAULT, REFERENCE]), st.integers(1, 3), st.integers(1, 12))
+def test_an_hour_in_slices_leaves_what_an_hour_in_one_piece_does(
+    opens: list[tuple[Side, int, int, bool]], profile: Profile, hours: int, size: int
 ) -> None:
-    exchange = filled(opens, DEFAULT)
-    exchange.admin(UpdateFeesCall(10.0, 10.0, 0.04, 0.02))
-    one_by_one = exchange.state.copy()
+    whole, sliced = filled(opens, profile), filled(opens, profile)
     for _ in range(hours):
-        hour, conditions = hour_of(exchange)
-        for decision in decisions(exchange.state, hour, conditions, exchange.engine.context):
-            for event in list(decision):
-                evolve(one_by_one, event)
-            apply_decision(exchange.state, decision)
-        assert state_hash(one_by_one) == state_hash(exchange.state)
-    exchange.tick(20_000)
-    exchange.tick(200_000)
+        for exchange in (whole, sliced):
+            exchange.admin(UpdateFeesCall(10.0, 10.0, 0.04, 0.02))
+        in_one_piece = whole.fund()
+        with slices_of(size):
+            in_slices = sliced.fund()
+        assert sorted(charged_in(in_slices)) == sorted(charged_in(in_one_piece))
+        assert state_hash(sliced.state) == state_hash(whole.state)
+    for price in (20_000, 200_000):
+        assert kinds(sliced.tick(price)) == kinds(whole.tick(price))
+    assert state_hash(sliced.state) == state_hash(whole.state)
+    sliced.assert_recoverable()
 
 
-def test_an_hours_events_can_be_read_later_and_in_pieces() -> None:
-    exchange = Exchange()
-    for number in range(30):
-        exchange.open(f"T{number}", LONG if number % 3 else SHORT, 10_000 + number, 10)
-    hour, conditions = hour_of(exchange)
-    made: list[Charged] = []
-    for decision in decisions(exchange.state, hour, conditions, exchange.engine.context):
-        apply_decision(exchange.state, decision)
-        if isinstance(decision, Charged):
-            made.append(decision)
-    (charged,) = made
-    for number in range(0, 30, 2):
-        exchange.close(f"T{number}")
-    exchange.fund()
-    pieces: list[Event] = [event for start in range(0, 30, 7) for event in charged[start : start + 7]]
-    assert len(charged) == 30
-    assert pieces == list(charged)
-    assert charged[-1] == pieces[-1]
-    sequences = [event.order.entry_sequence for event in pieces if isinstance(event, TraderOrderFundingUpdate)]
-    assert sequences == list(range(1, 31))
+def charged_in(made: list[Event]) -> list[tuple[object, ...]]:
+    """Return the figures of every funding record."""
+    orders = [event.order for event in made if isinstance(event, TraderOrderFundingUpdate)]
+    return [
+        (o.uuid, o.available_margin_sats, o.maintenance_margin_sats, o.liquidation_price, o.timestamp) for o in orders
+    ]
+
+
+def test_the_sum_of_what_is_accrued_is_exact_at_halves_and_beyond_doubles() -> None:
+    margin = np.array([10.0, 10.0, 10.0, 1e15] * 4_000)
+    available = np.array([12.5, 7.5, 10.49, 0.0] * 4_000)
+    expected = 4_000 * (3 - 3 + 0 - 10**15)
+    assert sum_of_accrued(available, margin) == expected
+    assert sum_of_accrued(available[:0], margin[:0]) == 0

@@ -20,7 +20,7 @@ Told = Callable[[Unavailable | None], None]
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 QUEUE_MESSAGES_MAX = 1_000_000
 TRANSACTION_S_MAX = 600.0
-"""An hour of funding over a million positions is one transaction (R11), and takes longer to write than to commit."""
+"""A tick that ends very many positions is one transaction, and takes longer to write than to commit."""
 _FENCED = (
     KafkaError.INVALID_PRODUCER_EPOCH,
     KafkaError.PRODUCER_FENCED,

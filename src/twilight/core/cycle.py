@@ -10,7 +10,7 @@ from twilight.core.feed import AcceptedTick, FeedWatch
 from twilight.core.intake import Intake
 from twilight.domain.clock import NS_PER_HOUR
 from twilight.domain.context import TRADABLE
-from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, Tick
+from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, FundingSlice, Tick
 from twilight.domain.state import State
 from twilight.ops.logs import get
 
@@ -18,7 +18,7 @@ log = get(__name__)
 
 E8 = 100_000_000
 NS_PER_MS = 1_000_000
-Step = tuple[Tick | FundingHour | Arrival, Conditions]
+Step = tuple[Tick | FundingHour | FundingSlice | Arrival, Conditions]
 
 
 class FundingSchedule:
@@ -34,7 +34,9 @@ class FundingSchedule:
     def due(self, now_ns: int, state: State) -> FundingHour | None:
         """Return the hour that is to be charged after the tradable tick of ``now_ns``."""
         hour, last, switches = now_ns // NS_PER_HOUR, state.funding_hour, state.switches
-        if switches.pause_price_feed or switches.pause_funding or (last is not None and hour <= last):
+        if state.open_hour is not None or (last is not None and hour <= last):
+            return None
+        if switches.pause_price_feed or switches.pause_funding:
             return None
         if last is not None and hour - last > 1 and self._told != hour:
             self._told = hour
@@ -97,6 +99,8 @@ class Cycle:
             conditions = self.conditions(wall_ns, mono_ms)
             for arrival in ready:
                 yield arrival, conditions
+        if state.open_hour is not None:
+            yield FundingSlice(), self.conditions(wall_ns, mono_ms)
 
     def _tick(self, accepted: AcceptedTick, state: State, wall_ns: int, mono_ms: int) -> Iterator[Step]:
         waited_ms = max(0, mono_ms - accepted.accepted_ms)

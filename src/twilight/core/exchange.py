@@ -5,9 +5,8 @@ batch may leave the process before the batch is in the log (decisions C2).
 """
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import cast
 
 import msgspec
@@ -15,10 +14,10 @@ import msgspec
 from twilight.bus import MESSAGE_BYTES_MAX, RUST_BATCH_BYTES_MAX, Outgoing
 from twilight.core.arrivals import Arrival, kept_bytes
 from twilight.core.chain.intents import intent_record
-from twilight.domain.charging import Charged
-from twilight.domain.engine import Engine, apply_decision, decisions
+from twilight.domain.engine import Engine, decisions
 from twilight.domain.errors import DomainError, NotWritable
-from twilight.domain.events import Event, IntentOpened, TraderOrderFundingUpdate, TxHash, TxHashUpdate
+from twilight.domain.events import Event, IntentOpened, TxHash, TxHashUpdate
+from twilight.domain.evolve import evolve_all
 from twilight.domain.inflight import Intent
 from twilight.domain.inputs import CommandInput, Conditions, Input, NotACommand, QueuePosition
 from twilight.domain.isolating import NOT_JUDGED
@@ -53,15 +52,12 @@ class Topics:
 class Batch:
     """What one transaction will hold, and what metrics count of it.
 
-    The records stand in parts: plain lists, and those of a charged hour, which are made while they are written. The
-    events themselves are let go: to keep some hundred thousand objects costs more time than to decide them.
+    The events themselves are let go: to keep some hundred thousand objects costs more time than to decide them.
     """
 
-    parts: list[Iterable[Outgoing]] = field(default_factory=list)
+    records: list[Outgoing] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
     """What is to be sent to the chain when the batch is in the log."""
-    charged: int = 0
-    count: int = 0
     value_bytes: int = 0
     commands: int = 0
     repeated: int = 0
@@ -71,13 +67,13 @@ class Batch:
     _not_judged: list[TxHashData] = field(default_factory=list)
 
     @property
-    def records(self) -> list[Outgoing]:
-        """All records."""
-        return list(chain.from_iterable(self.parts))
+    def count(self) -> int:
+        """How many records there are."""
+        return len(self.records)
 
     def add(self, step: Sequence[Event], records: list[Outgoing]) -> None:
         """Append the records of one decision."""
-        self._append(records)
+        self.records += records
         self.value_bytes += sum([len(value) for _, _, value in records])
         self._kinds += map(type, step)
         for event in step:
@@ -90,21 +86,15 @@ class Batch:
             elif type(event) is IntentOpened and event.intent.operation is not None:  # others wait for their turn
                 self.intents.append(event.intent)
 
-    def add_charged(self, hour: Charged, topic: str) -> None:
-        """Append a stretch of a charged hour."""
-        self.parts.append(_Charges(hour, topic))
-        self.charged += len(hour)
-        self.count += len(hour)
-
     def add_beside(self, record: Outgoing) -> None:
         """Append a record that is no event."""
-        self._append([record])
+        self.records.append(record)
 
     def kinds(self) -> Counter[str]:
         """Count the events by kind."""
         counted = Counter({kind.kind: count for kind, count in Counter(self._kinds).items()})
         del counted[IntentOpened.kind]  # no event of the log
-        return counted + Counter({TraderOrderFundingUpdate.kind: self.charged})
+        return counted
 
     def refusals(self) -> Counter[str]:
         """Count the requests that were refused, by the gate's code or by status."""
@@ -113,27 +103,6 @@ class Batch:
     def not_judged(self) -> list[TxHashData]:
         """Return the reports of orders on which the engine failed."""
         return self._not_judged
-
-    def _append(self, records: list[Outgoing]) -> None:
-        if self.parts and isinstance(self.parts[-1], list):
-            self.parts[-1] += records
-        else:
-            self.parts.append(records)
-        self.count += len(records)
-
-
-class _Charges:
-    """The records of a charged hour, each made when it is read: a million would not fit beside each other."""
-
-    def __init__(self, hour: Charged, topic: str) -> None:
-        self._hour = hour
-        self._topic = topic
-
-    def __len__(self) -> int:
-        return len(self._hour)
-
-    def __iter__(self) -> Iterator[Outgoing]:
-        return ((self._topic, key, value) for key, value in encode_all(self._hour))
 
 
 class Exchange:
@@ -190,13 +159,10 @@ class Exchange:
         steps = decisions(engine.state, given, conditions, engine.context)
         while (decided := self._next(steps)) is not None:
             step, records = decided
-            apply_decision(engine.state, step)
+            evolve_all(engine.state, step)
             if self._passed and "passed" in (step[0].metadata or ()):
                 self._passed.clear()
-            if type(step) is Charged:  # an abstract class answers isinstance fifty times as slowly
-                batch.add_charged(step, self._topics.events)
-            else:
-                batch.add(step, records)
+            batch.add(step, records)
 
     def _next(self, steps: Iterator[Sequence[Event]]) -> tuple[Sequence[Event], list[Outgoing]] | None:
         """Return the next decision and its records, None after the last one; the caller must apply it."""
@@ -213,14 +179,12 @@ class Exchange:
         return None
 
     def _records(self, step: Sequence[Event]) -> list[Outgoing]:
-        """Return the records of a decision, none of those that are made while they are written.
+        """Return the records of a decision.
 
         Raises:
             Unencodable: the wire cannot carry it, or the log would not take it: its batch could never be written, at
                 no restart either.
         """
-        if type(step) is Charged:
-            return []
         records: list[Outgoing] = []
         if IntentOpened in map(type, step):
             records += [intent_record(one, self._topics.intents) for one in step if type(one) is IntentOpened]
@@ -242,7 +206,7 @@ class Exchange:
         They emit nothing, so nothing else would say it, and a core that starts again after the window of request ids
         has moved on would execute them (C5, C7). As only events move the window, none does without this.
         """
-        if not self._passed or type(step) is Charged or type(step[0]) is IntentOpened:
+        if not self._passed or type(step[0]) is IntentOpened:
             return
         first = step[0]
         told = " ".join(f"{at.queue} {at.topic_id} {at.offset}" for at in self._passed.values())

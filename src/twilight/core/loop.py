@@ -95,11 +95,6 @@ class Loop:
             self._answers = []
             self._publisher.submit(Publication(batch, answers))
 
-    @property
-    def settles_soon(self) -> bool:
-        """Whether `settle` takes no longer than a batch."""
-        return self._publisher.settles_soon
-
     def settle(self) -> None:
         """Return when everything that was decided is in the log."""
         self._publisher.settle()

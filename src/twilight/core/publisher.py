@@ -24,8 +24,6 @@ IN_FLIGHT_MAX = 4
 BETWEEN_TRANSACTIONS_S = 0.004
 """After a commit the broker still completes it for 1 to 4 ms. A client that begins another meanwhile is told to wait
 and asks again only 20 ms later: transactions would follow each other every 35 ms instead of every 10."""
-BEHIND_AN_HOUR_BYTES_MAX = 64 * 2**20
-"""What may wait while the events of a charged hour are being written: ticks go on meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +42,6 @@ class Publisher(Protocol):
     def submit(self, publication: Publication) -> None:
         """Take the next publication; raises what went wrong with an earlier one."""
 
-    @property
-    def settles_soon(self) -> bool:
-        """Whether nothing is on its way that takes many times as long as a batch: a charged hour."""
-
     def settle(self) -> None:
         """Return when everything that was submitted is in the log; raises what went wrong."""
 
@@ -63,11 +57,6 @@ class DirectPublisher:
     def submit(self, publication: Publication) -> None:
         """Write the batch and tell what waited for it."""
         self.offset = write_down([publication], self._writer, self._topic, self.offset)
-
-    @property
-    def settles_soon(self) -> bool:
-        """Whether nothing is on its way that takes long: always."""
-        return True
 
     def settle(self) -> None:
         """Return: nothing is ever on its way."""
@@ -89,7 +78,7 @@ class BackgroundPublisher:
     def submit(self, publication: Publication) -> None:
         """Queue the publication; waits while too many are on their way."""
         with self._change:
-            self._change.wait_for(lambda: self._fault or self._has_room())
+            self._change.wait_for(lambda: self._fault or len(self._waiting) < IN_FLIGHT_MAX)
             self._raise_fault()
             self._waiting.append(publication)
             self._change.notify_all()
@@ -99,20 +88,6 @@ class BackgroundPublisher:
         with self._change:
             self._change.wait_for(lambda: self._fault or not (self._waiting or self._writing))
             self._raise_fault()
-
-    @property
-    def settles_soon(self) -> bool:
-        """Whether nothing is on its way that takes many times as long as a batch: a charged hour."""
-        with self._change:
-            return not any(one.batch.charged for one in chain(self._writing, self._waiting))
-
-    def _has_room(self) -> bool:
-        """While an hour is written, a tick must not wait for it: the loop decides on, and memory is the bound."""
-        if len(self._waiting) < IN_FLIGHT_MAX:
-            return True
-        if not any(one.batch.charged for one in self._writing):
-            return False
-        return sum(one.batch.value_bytes for one in self._waiting) < BEHIND_AN_HOUR_BYTES_MAX
 
     def _raise_fault(self) -> None:
         if self._fault is not None:
@@ -153,7 +128,7 @@ def write_down(publications: Sequence[Publication], writer: "Writer", topic: str
     batches = [publication.batch for publication in publications if publication.batch.count]
     if batches:
         begun = time.perf_counter()
-        records = chain.from_iterable(part for batch in batches for part in batch.parts)
+        records = chain.from_iterable(batch.records for batch in batches)
         offset = writer.publish(records).get(topic, offset)
         seconds = time.perf_counter() - begun
         for batch in batches:

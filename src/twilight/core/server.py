@@ -248,7 +248,7 @@ class Core:
                 loop.idle()
             if keeper.due():
                 keeper.look(self._engine.state, cycle, feed, conversation, loop.offset)
-                if keeper.wants_a_copy(loop.offset) and loop.settles_soon:
+                if keeper.wants_a_copy(loop.offset):
                     loop.settle()
                     keeper.take_a_copy(self._engine.state, loop.offset)
         loop.settle()

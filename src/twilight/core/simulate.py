@@ -28,6 +28,7 @@ from twilight.domain.inputs import (
     Conditions,
     FeedStatus,
     FundingHour,
+    FundingSlice,
     Genesis,
     Tick,
     gating_status,
@@ -124,7 +125,10 @@ class Simulation:
 
     def funding_hour(self, now_ns: int, hour: int) -> list[bytes]:
         """Charge one hour; return the lines of its events."""
-        return self._take(now_ns, FundingHour(hour))
+        lines = self._take(now_ns, FundingHour(hour))
+        while self.state.open_hour is not None:
+            lines += self._take(now_ns, FundingSlice())
+        return lines
 
     def admin(self, now_ns: int, method: str, params: object) -> list[bytes]:
         """Carry out an administrator's call; return the lines of its events."""
@@ -134,7 +138,7 @@ class Simulation:
             raise SimulationFault(str(fault)) from fault
         return [] if call is None else self._take(now_ns, Admin(call))
 
-    def _take(self, now_ns: int, given: Tick | FundingHour | Admin) -> list[bytes]:
+    def _take(self, now_ns: int, given: Tick | FundingHour | FundingSlice | Admin) -> list[bytes]:
         self._found(now_ns)
         try:
             self._exchange.take(given, self._conditions(now_ns))

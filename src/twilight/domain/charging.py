@@ -1,51 +1,25 @@
-"""One hour of funding over columns: what it leaves of every position, and its events when somebody reads them."""
+"""One hour of funding: what it makes of one position, and of a whole side at once over its columns.
 
-from collections.abc import Iterator, Sequence
+The columns are changed by the same operations in the same order as in `formulas`, element by element, so both ways
+give the same digits (2.17). They go a span at a time, in place: a million positions are charged without a temporary
+column that would leave the cache.
+"""
+
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import overload
+from functools import partial
+from typing import cast
 
 import numpy as np
 
-from twilight.domain import ledger
+from twilight.domain import formulas, ledger
 from twilight.domain.commands import Meta
-from twilight.domain.context import Case
-from twilight.domain.events import Event, TraderOrderFundingUpdate
+from twilight.domain.events import Metadata
 from twilight.domain.ledger import Bools, Floats, Ints, Ledger
-from twilight.domain.orders import Side, TraderOrder
-from twilight.domain.pool import FundingOrderEventUpdate
-from twilight.domain.profile import LiquidationBasis
+from twilight.domain.orders import OrderType, Side, TraderOrder
 from twilight.domain.state import State
-from twilight.domain.ticks import pool_room
 
 PERCENT = 100
-SPAN = 8192
-"""Rows that are computed together: small enough for the cache."""
-NO_SEQUENCE = 2**62
-
-
-@dataclass(slots=True)
-class Charge:
-    """One hour of a side, by row: what is left, what must be left, where it is liquidated, and who is due now."""
-
-    ledger: Ledger
-    orders: list[TraderOrder | None]
-    available: Floats
-    maintenance: Floats
-    liquidation: Floats
-    keys: Ints
-    due: Bools
-    charged: Bools
-
-    def order(self, row: int) -> TraderOrder:
-        """Return a position's record as this hour leaves it."""
-        known = self.orders[row]
-        if known is None:
-            raise IndexError(f"row {row} holds no position")
-        order = known.copy()
-        order.available_margin_sats = float(self.available[row])
-        order.maintenance_margin_sats = float(self.maintenance[row])
-        order.liquidation_price = float(self.liquidation[row])
-        return order
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,180 +32,170 @@ class Terms:
     fee_limit_pct: float
     mm_ratio: float
     first_pays_only: bool
+    """A position does not receive at its first funding (R21)."""
     initial_basis: bool
+    """The liquidation price is computed from the initial margin (W-12)."""
+
+    def receives(self, side: Side) -> bool:
+        """Return whether this side is paid."""
+        return self.rate_pct < 0 if side is Side.LONG else self.rate_pct > 0
 
 
-def terms_of(case: Case, rate: float) -> Terms:
-    """Return the terms of an hour."""
-    fees, profile = case.state.fees, case.context.profile
-    return Terms(
-        rate,
-        case.price,
-        fees.filled_on_market,
-        fees.filled_on_limit,
-        case.state.params.mm_ratio,
-        profile.first_funding_pays_only,
-        profile.liquidation_basis is LiquidationBasis.INITIAL,
+CHARGES_ALL_BUT = "charges_all_but"
+"""The metadata member by which a record charges everybody: whom it leaves out, by entry sequence."""
+
+
+def opening_metadata(terms: Terms, left_out: Collection[int], index: int) -> Metadata:
+    """Return what the record that opens an hour carries beyond what every record of it does."""
+    return {
+        "funding_index": str(index),
+        "first_funding_pays_only": str(terms.first_pays_only),
+        "liquidation_from_initial_margin": str(terms.initial_basis),
+        CHARGES_ALL_BUT: " ".join(map(str, left_out)),
+    }
+
+
+def terms_told(meta: Meta, metadata: Metadata, mm_ratio: float) -> Terms:
+    """Return the terms that the record which opens an hour tells of; the ratio is the state's."""
+    rate, price, market, limit = (
+        float(meta[name] or 0) for name in ("FundingRate", "CurrentPrice", "FilledOnMarket", "FilledOnLimit")
+    )
+    flags = (metadata[name] == str(True) for name in ("first_funding_pays_only", "liquidation_from_initial_margin"))
+    return Terms(rate, price, market, limit, mm_ratio, *flags)
+
+
+# --- one position ----------------------------------------------------------------------------------------------------
+
+
+def charged(order: TraderOrder, terms: Terms, *, funded: bool) -> TraderOrder:
+    """Return a position's record as the hour leaves it: pay or receive, then K with the fresh rate, then Q (R25)."""
+    pay = formulas.funding_payment(terms.rate_pct, order.position_size, terms.price)
+    if terms.first_pays_only and not funded and terms.receives(order.side):
+        pay = 0.0
+    left = order.available_margin_sats + (-pay if order.side is Side.LONG else pay)
+    fresh = order.copy()
+    fresh.available_margin_sats = max(left, 0.0)
+    fresh.maintenance_margin_sats = formulas.maintenance_margin(
+        formulas.entry_value(order.initial_margin_sats, order.leverage),
+        order.bankruptcy_value_sats,
+        terms.fee_market_pct if order.order_type is OrderType.MARKET else terms.fee_limit_pct,
+        terms.rate_pct,
+        terms.mm_ratio,
+    )
+    fresh.liquidation_price = formulas.liquidation_price(
+        order.entry_price,
+        order.position_size,
+        fresh.maintenance_margin_sats,
+        order.initial_margin_sats if terms.initial_basis else fresh.available_margin_sats,
+        order.side,
+    )
+    return fresh
+
+
+def is_used_up(order: TraderOrder) -> bool:
+    """Return whether a position that was just charged can bear no more: A <= K (3.8)."""
+    return order.available_margin_sats <= order.maintenance_margin_sats
+
+
+# --- a side at once --------------------------------------------------------------------------------------------------
+
+
+def charge_everybody(state: State, terms: Terms, left_out: Collection[int]) -> None:
+    """Charge every open position but those of these entry sequences; their records are awaited from now on."""
+    state.exposure.accrued_sats = 0
+    for side in Side:
+        book = state.ledger(side)
+        kept = book.rows_of(left_out)
+        held = [state.known(book.uuids[row]) for row in kept.tolist()]
+        for position in held:
+            state.position(position.order.uuid)
+        scratch = np.empty((2, ledger.SPAN))
+        state.exposure.accrued_sats += book.charge(partial(_charge_span, book, terms, scratch), kept)
+        for position in held:
+            position.version = book.version
+    state.charged_fees_pct = (terms.fee_market_pct, terms.fee_limit_pct)
+    state.charged_rate_pct = terms.rate_pct
+
+
+def _charge_span(book: Ledger, terms: Terms, scratch: Floats, span: slice) -> None:
+    """Write what the hour makes of some rows: A, K and Q."""
+    figures, (first, second) = book.figures()[:, span], scratch[:, : span.stop - span.start]
+    _margins(book, span, terms, (figures[ledger.AVAILABLE], figures[ledger.MAINTENANCE], first))
+    _liquidation_prices(book.side, figures, terms, (first, second))
+
+
+def _margins(book: Ledger, span: slice, terms: Terms, out: tuple[Floats, Floats, Floats]) -> None:
+    """Write A and K; the third array is for what comes between."""
+    figures = book.figures()[:, span]
+    available, maintenance, scratch = out
+    pay = np.multiply(figures[ledger.SIZE], terms.rate_pct, out=scratch)
+    pay /= terms.price * PERCENT
+    funded = book.funded()[span]
+    if terms.first_pays_only and terms.receives(book.side) and not funded.all():
+        np.copyto(pay, 0.0, where=~funded)
+    change = np.subtract if book.side is Side.LONG else np.add
+    change(figures[ledger.AVAILABLE], pay, out=available)
+    if available.min() < 0:
+        np.maximum(available, 0.0, out=available)
+    worth = figures[ledger.WORTH]
+    np.multiply(figures[ledger.VALUE], terms.mm_ratio, out=maintenance)
+    maintenance += np.multiply(worth, _fees(book.market()[span], terms), out=scratch)
+    maintenance += np.multiply(worth, terms.rate_pct, out=scratch)
+    maintenance /= PERCENT
+
+
+def _fees(market: Bools, terms: Terms) -> Floats | float:
+    """Return the fee of each row; one number where all are alike."""
+    if market.all():
+        return terms.fee_market_pct
+    return cast("Floats", np.where(market, terms.fee_market_pct, terms.fee_limit_pct))
+
+
+def _liquidation_prices(side: Side, figures: Floats, terms: Terms, scratch: tuple[Floats, Floats]) -> None:
+    """Write Q, 0 where there is none."""
+    entry, size, price = figures[ledger.ENTRY], figures[ledger.SIZE], figures[ledger.LIQUIDATION]
+    margin = figures[ledger.MARGIN if terms.initial_basis else ledger.AVAILABLE]
+    deficit = np.subtract(figures[ledger.MAINTENANCE], margin, out=scratch[0])
+    deficit *= entry
+    divisor = (np.subtract if side is Side.LONG else np.add)(size, deficit, out=scratch[1])
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        np.multiply(entry, size, out=price)
+        np.divide(price, divisor, out=price)
+        if not (price.min() > 0 and price.max() < np.inf):
+            price[~((price > 0) & np.isfinite(price))] = 0.0
+
+
+def used_up(state: State) -> list[str]:
+    """Return the positions that the hour which has just opened has used up, by entry sequence: A <= K (3.8)."""
+    return _by_sequence(
+        state,
+        [
+            np.flatnonzero(book.awaited() & (book.figures()[ledger.AVAILABLE] <= book.figures()[ledger.MAINTENANCE]))
+            for book in _books(state)
+        ],
     )
 
 
-def charge(book: Ledger, terms: Terms) -> Charge:
-    """Return what one hour makes of a side: pay or receive, then K with the fresh rate, then A <= K (R25).
-
-    The same operations in the same order as in `formulas`, element by element, a span at a time that stays in cache.
-    """
-    count = len(book.uuids)
-    available, maintenance, liquidation = np.empty((3, count))
-    keys = np.empty(count, dtype=np.int64)
-    for start in range(0, count, SPAN):
-        span = slice(start, min(start + SPAN, count))
-        available[span] = _available(book, span, terms)
-        maintenance[span] = _maintenance(book, span, terms)
-        liquidation[span] = _liquidation_prices(book, span, terms, available[span], maintenance[span])
-        keys[span] = book.keys(liquidation[span])
-    due = book.live() & (available <= maintenance)
-    charged = book.live() & ~due
-    return Charge(book, book.orders.copy(), available, maintenance, liquidation, keys, due, charged)
+def awaited(state: State, count_max: int | None = None) -> list[str]:
+    """Return whose records of the open hour are awaited, the next so many, by entry sequence (R25)."""
+    return _by_sequence(state, [np.flatnonzero(book.awaited()) for book in _books(state)], count_max)
 
 
-def _available(book: Ledger, span: slice, terms: Terms) -> Floats:
-    figures = book.figures()
-    pay = terms.rate_pct * figures[ledger.SIZE, span] / (terms.price * PERCENT)
-    change = -pay if book.side is Side.LONG else pay
-    if terms.first_pays_only:
-        change[(change > 0) & ~book.funded()[span]] = 0.0
-    return np.maximum(figures[ledger.AVAILABLE, span] + change, 0.0)
+def _books(state: State) -> list[Ledger]:
+    return [state.ledger(side) for side in Side]
 
 
-def _maintenance(book: Ledger, span: slice, terms: Terms) -> Floats:
-    figures = book.figures()
-    worth = figures[ledger.WORTH, span]
-    fee = np.where(book.market()[span], terms.fee_market_pct, terms.fee_limit_pct)
-    return (terms.mm_ratio * figures[ledger.VALUE, span] + fee * worth + terms.rate_pct * worth) / PERCENT
-
-
-def _liquidation_prices(book: Ledger, span: slice, terms: Terms, available: Floats, maintenance: Floats) -> Floats:
-    figures = book.figures()
-    entry, size = figures[ledger.ENTRY, span], figures[ledger.SIZE, span]
-    margin = figures[ledger.MARGIN, span] if terms.initial_basis else available
-    deficit = entry * (maintenance - margin)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        price = entry * size / ((-deficit if book.side is Side.LONG else deficit) + size)
-        price[~((price > 0) & np.isfinite(price))] = 0.0
-    return price
-
-
-class Hour:
-    """One hour's charge of everybody, frozen: the exchange goes on to other inputs before its events are read."""
-
-    def __init__(self, case: Case, terms: Terms, meta: Meta) -> None:
-        triggers = case.state.triggers
-        books = (triggers.liquidate_long, triggers.liquidate_short)
-        self.charges = [charge(book, terms) for book in books]
-        self.terms, self.meta, self.metadata = terms, meta, case.metadata
-        self.now_iso = case.conditions.now_iso
-        self._sequences = [book.sequences().copy() for book in books]
-        self._leave_out(case, books)
-        self._charged = [one.charged for one in self.charges]
-        self._sorted: tuple[Ints, Ints, Ints] | None = None
-
-    def _leave_out(self, case: Case, books: tuple[Ledger, Ledger]) -> None:
-        """Pass by what is in flight; with a chain that answers later, end one position at most (C11)."""
-        for uuid in case.state.intents:
-            for book, one in zip(books, self.charges, strict=True):
-                if uuid in book.rows:
-                    one.due[book.rows[uuid]] = one.charged[book.rows[uuid]] = False
-        room = pool_room(case)
-        for _, side, row in self.due()[room:] if room is not None else ():
-            self.charges[side].due[row] = False
-            self.charges[side].charged[row] = True
-
-    def due(self) -> list[tuple[int, int, int]]:
-        """Return sequence, side and row of each position that the hour has used up, by sequence."""
-        return sorted(
-            (int(self._sequences[side][row]), side, row)
-            for side, one in enumerate(self.charges)
-            for row in np.flatnonzero(one.due).tolist()
-        )
-
-    def by_sequence(self) -> tuple[Ints, Ints, Ints]:
-        """Return sequence, side and row of every charged position, by sequence; sorted when first asked for."""
-        if self._sorted is None:
-            rows = [np.flatnonzero(charged) for charged in self._charged]
-            sequences = np.concatenate([known[own] for known, own in zip(self._sequences, rows, strict=True)])
-            sides = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
-            order = np.argsort(sequences, kind="stable")
-            self._sorted = (sequences[order], sides[order], np.concatenate(rows)[order])
-        return self._sorted
-
-    def apply(self, state: State) -> None:
-        """Charge everybody but those who are due."""
-        state.exposure.accrued_sats = 0
-        for one in self.charges:
-            book = state.ledger(one.ledger.side)
-            left_out = ~one.charged & book.live()
-            held = [state.position(book.uuids[row]) for row in np.flatnonzero(left_out).tolist()]
-            state.exposure.accrued_sats += book.charge(
-                one.available, one.maintenance, one.liquidation, one.keys, left_out
-            )
-            for position in held:
-                if position is not None:
-                    position.version = book.version
-        state.charged_fees_pct = (self.terms.fee_market_pct, self.terms.fee_limit_pct)
-        state.charged_rate_pct = self.terms.rate_pct
-
-    def event(self, side: int, row: int) -> TraderOrderFundingUpdate:
-        """Return the event of one charged position."""
-        order = self.charges[side].order(row)
-        stamped = order.copy()
-        stamped.timestamp = self.now_iso
-        command = FundingOrderEventUpdate(order, self.meta)
-        return TraderOrderFundingUpdate(stamped, command, f"update_order_funding-{order.uuid}", self.metadata)
-
-
-class Charged(Sequence[Event]):
-    """The events of the positions that an hour charged, from one sequence to the next that was due.
-
-    `apply` does to a state what evolving each event does; the first stretch applies the whole hour.
-    """
-
-    def __init__(self, hour: Hour, above: int, below: int, *, first: bool) -> None:
-        self._hour = hour
-        self._above, self._below = above, below
-        self._first = first
-
-    def apply(self, state: State) -> None:
-        """Charge everybody at once, if this is the hour's first stretch."""
-        if self._first:
-            self._hour.apply(state)
-
-    def _bounds(self) -> tuple[int, int]:
-        sequences = self._hour.by_sequence()[0]
-        start, stop = np.searchsorted(sequences, [self._above, self._below], side="right").tolist()
-        return start, stop
-
-    def __len__(self) -> int:
-        start, stop = self._bounds()
-        return stop - start
-
-    def __iter__(self) -> Iterator[Event]:
-        return self._made(*self._bounds())
-
-    def _made(self, start: int, stop: int) -> Iterator[Event]:
-        _, sides, rows = self._hour.by_sequence()
-        for side, row in zip(sides[start:stop].tolist(), rows[start:stop].tolist(), strict=True):
-            yield self._hour.event(side, row)
-
-    @overload
-    def __getitem__(self, index: int) -> Event: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Event]: ...
-    def __getitem__(self, index: int | slice) -> Event | list[Event]:
-        """Return one event, or those of a slice: a publisher takes an hour in pieces."""
-        start, stop = self._bounds()
-        if isinstance(index, slice):
-            first, last, _ = index.indices(stop - start)
-            return list(self._made(start + first, start + max(first, last)))
-        _, sides, rows = self._hour.by_sequence()
-        at = range(start, stop)[index]
-        return self._hour.event(int(sides[at]), int(rows[at]))
+def _by_sequence(state: State, rows: list[Ints], count_max: int | None = None) -> list[str]:
+    """Return who stands in these rows of the two sides, the first so many."""
+    books = _books(state)
+    sequences = np.concatenate([book.sequences()[own] for book, own in zip(books, rows, strict=True)])
+    if count_max is None or len(sequences) <= count_max:
+        places = np.arange(len(sequences))
+    else:
+        places = np.argpartition(sequences, count_max)[:count_max]
+    uuids = []
+    for place in places[np.argsort(sequences[places])].tolist():
+        second = place >= len(rows[0])
+        row = rows[second][place - len(rows[0]) if second else place]
+        uuids.append(books[second].uuids[row])
+    return uuids

@@ -13,7 +13,6 @@ from twilight.domain.admin import on_admin
 from twilight.domain.answering import on_chain_answer
 from twilight.domain.cancelling import cancel_order
 from twilight.domain.chain import Chain, Disabled, LenientPayloads
-from twilight.domain.charging import Charged
 from twilight.domain.closing import close_position
 from twilight.domain.commands import (
     CancelTraderOrder,
@@ -31,6 +30,7 @@ from twilight.domain.errors import Corrupt
 from twilight.domain.events import Event, Metadata
 from twilight.domain.evolve import evolve, evolve_all
 from twilight.domain.funding import on_funding_hour
+from twilight.domain.funding_records import on_funding_slice, records_first
 from twilight.domain.genesis import on_genesis
 from twilight.domain.inputs import (
     Admin,
@@ -38,6 +38,7 @@ from twilight.domain.inputs import (
     CommandInput,
     Conditions,
     FundingHour,
+    FundingSlice,
     Genesis,
     Input,
     NotACommand,
@@ -56,7 +57,8 @@ Decisions = Iterator[Sequence[Event]]
 
 def decisions(state: State, given: Input, conditions: Conditions, context: Context) -> Decisions:
     """Yield the events of each decision that the input causes; the caller must `evolve` them before going on."""
-    return _INPUTS[type(given)](Case(state, conditions, context), given)
+    steps = _INPUTS[type(given)](Case(state, conditions, context), given)
+    return steps if state.open_hour is None else records_first(state, steps)
 
 
 def decide(state: State, given: Input, conditions: Conditions, context: Context) -> list[Event]:
@@ -65,14 +67,6 @@ def decide(state: State, given: Input, conditions: Conditions, context: Context)
     It works on a copy, which costs as much as the state is large; the running core uses `Engine.apply`.
     """
     return Engine(state.copy(), context).apply(given, conditions)
-
-
-def apply_decision(state: State, decision: Sequence[Event]) -> None:
-    """Apply the events of one decision; a charged hour is applied at once, which evolving each event would equal."""
-    if type(decision) is Charged:  # an abstract class answers isinstance fifty times as slowly
-        decision.apply(state)
-    else:
-        evolve_all(state, decision)
 
 
 class Engine:
@@ -91,7 +85,7 @@ class Engine:
         try:
             for decision in decisions(state, given, conditions, self.context):
                 events += decision
-                apply_decision(state, decision)
+                evolve_all(state, decision)
         except Exception as error:
             if not events:
                 raise
@@ -204,6 +198,7 @@ _INPUTS: Mapping[type, Callable[[Case, Any], Decisions]] = {
     CommandInput: _on_command,
     Tick: on_tick,
     FundingHour: on_funding_hour,
+    FundingSlice: on_funding_slice,
     Admin: on_admin,
     Genesis: on_genesis,
     ChainAnswer: on_chain_answer,

@@ -6,6 +6,7 @@ members of `metadata`, all text:
 * every event that a command caused: `queue`, `topic_id`, `offset`, `request_id` (each where known);
 * `CurrentPriceUpdate`: `tick`, `kid`, `sig` (canonical text, key id, signature), `status`, `flags`;
 * `FundingRateUpdate`: `funding_hour`, `funding_index`; the hour's other events: `funding_hour`;
+* the `TraderOrderFundingUpdate` that opens a large hour: `charges_all_but`, `funding_index`, rules of the charge;
 * `SortedSetDBUpdate` that puts a stop loss or take profit, `TxHash` that there is none to cancel: `leg` (`sl`, `tp`);
 * the first `PoolUpdate` of a payment that was cut to what the pool has: `shortfall_sats`.
 """

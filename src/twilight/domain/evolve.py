@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twilight.domain import clock
+from twilight.domain.charging import CHARGES_ALL_BUT, charge_everybody, terms_told
 from twilight.domain.commands import (
     CancelTraderOrder,
     CancelTraderOrderSlTp,
@@ -15,6 +16,7 @@ from twilight.domain.commands import (
     CreateTraderOrderSlTp,
     ExecuteTraderOrder,
     ExecuteTraderOrderSlTp,
+    Meta,
     SettleOnLimit,
 )
 from twilight.domain.errors import Corrupt
@@ -47,7 +49,7 @@ from twilight.domain.numbers import score
 from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
 from twilight.domain.pool import Fees, FundingOrderEventUpdate
 from twilight.domain.sets import change_sets, open_set, trigger_sets
-from twilight.domain.state import Deposit, Legs, Position, State
+from twilight.domain.state import Deposit, Legs, OpenHour, Position, State
 from twilight.domain.totals import size_of, summed, value_of
 
 REQUEST_IDS_MAX = 100_000
@@ -251,8 +253,14 @@ def _funded(state: State, event: TraderOrderFundingUpdate) -> None:
     command = event.command
     if not isinstance(command, FundingOrderEventUpdate):
         raise Corrupt(f"a TraderOrderFundingUpdate event cannot carry {type(command).__name__}")
+    metadata = event.metadata or {}
+    if CHARGES_ALL_BUT in metadata:
+        _open_hour(state, event, command.meta, metadata)
     position, order = state.known(event.order.uuid), command.order
     book = state.ledger(order.side)
+    if book.awaits_record(order.uuid):
+        _recorded(state, order)
+        return
     state.exposure.accrued_sats -= book.accrued_sats(order)
     position.order, position.version = order, book.version
     book.write(order)
@@ -263,6 +271,30 @@ def _funded(state: State, event: TraderOrderFundingUpdate) -> None:
     position.margin_fee_pct = float(command.meta[name] or 0)
     position.margin_rate_pct = float(command.meta["FundingRate"] or 0)
     _put_liquidation(book, order)
+
+
+def _open_hour(state: State, event: TraderOrderFundingUpdate, meta: Meta, metadata: Metadata) -> None:
+    """Charge everybody at once; from here on the hour's records only say so."""
+    if state.open_hour is not None:
+        raise Corrupt(f"an hour opened before the records of hour {state.open_hour.number} were complete")
+    left_out = [int(sequence) for sequence in metadata[CHARGES_ALL_BUT].split()]
+    charge_everybody(state, terms_told(meta, metadata, state.params.mm_ratio), left_out)
+    state.open_hour = OpenHour(int(metadata["funding_hour"]), event.order.timestamp, meta)
+    state.funding_hour = state.open_hour.number
+    state.funding_index = int(metadata["funding_index"])
+
+
+def _recorded(state: State, order: TraderOrder) -> None:
+    """Note that an awaited record is there; it must say what the opening of the hour has made of the position."""
+    held = state.position(order.uuid) or state.known(order.uuid)
+    expected, found = _charged_figures(held.order), _charged_figures(order)
+    if found != expected:
+        raise Corrupt(f"order {order.uuid} was charged to {expected}, its record says {found}")
+    state.ledger(order.side).await_record(order.uuid, awaited=False)
+
+
+def _charged_figures(order: TraderOrder) -> tuple[float, float, float]:
+    return order.available_margin_sats, order.maintenance_margin_sats, order.liquidation_price
 
 
 def _liquidated(state: State, event: TraderOrderLiquidation) -> None:
@@ -307,6 +339,7 @@ def _price(state: State, event: CurrentPriceUpdate) -> None:
 
 
 def _funding_rate(state: State, event: FundingRateUpdate) -> None:
+    state.open_hour = None
     state.funding_rate_pct = event.rate_pct
     metadata = event.metadata
     if metadata and "funding_hour" in metadata:

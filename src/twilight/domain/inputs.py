@@ -103,6 +103,11 @@ class FundingHour:
 
 
 @dataclass(slots=True)
+class FundingSlice:
+    """Make the next records of an hour that is open; without one nothing happens."""
+
+
+@dataclass(slots=True)
 class UpdateFeesCall:
     """Admin: set the four fee levels, percent."""
 
@@ -201,4 +206,4 @@ class ChainAnswer:
     outcome: Accepted | Refused
 
 
-Input = ChainAnswer | CommandInput | Tick | FundingHour | Admin | Genesis
+Input = ChainAnswer | CommandInput | Tick | FundingHour | FundingSlice | Admin | Genesis

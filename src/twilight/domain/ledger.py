@@ -7,16 +7,19 @@ looked at (`State.position`). Elementwise double arithmetic gives the same digit
 It is also the side's set of liquidation prices (engine 1.8), so it has the members of a `TriggerSet`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twilight.domain.formulas import accrued
+from twilight.domain.numbers import EXACT_FLOAT_MAX, SCORE_PER_DOLLAR
 from twilight.domain.orders import OrderType, Side, TraderOrder
 
 BLOCK = 1024
+SPAN = 8 * BLOCK
+"""Rows that are computed together: small enough for the cache."""
 NOWHERE = -(2**63)
 """The key of a row that has no liquidation price."""
 
@@ -36,11 +39,11 @@ class Ledger:
         self._sign = 1 if side is Side.LONG else -1
         self.rows: dict[str, int] = {}
         self.uuids: list[str] = []
-        self.orders: list[TraderOrder | None] = []
         self._free: list[int] = []
         self._figures: Floats = np.zeros((8, BLOCK))
         self._market: Bools = np.zeros(BLOCK, dtype=np.bool_)
         self._funded: Bools = np.zeros(BLOCK, dtype=np.bool_)
+        self._awaited: Bools = np.zeros(BLOCK, dtype=np.bool_)
         self._live: Bools = np.zeros(BLOCK, dtype=np.bool_)
         self._sequences: Ints = np.zeros(BLOCK, dtype=np.int64)
         self._keys: Ints = np.full(BLOCK, NOWHERE, dtype=np.int64)
@@ -56,7 +59,8 @@ class Ledger:
         """Look at the columns by the cell: one number is read and written in a fifth of the array's own time."""
         self._figure_cells = [_cells(column) for column in self._figures]
         self._market_cells, self._funded_cells = _cells(self._market), _cells(self._funded)
-        self._live_cells, self._sequence_cells = _cells(self._live), _cells(self._sequences)
+        self._live_cells, self._awaited_cells = _cells(self._live), _cells(self._awaited)
+        self._sequence_cells = _cells(self._sequences)
         self._key_cells, self._number_cells = _cells(self._keys), _cells(self._numbers)
         self._block_cells = _cells(self._blocks)
 
@@ -76,7 +80,6 @@ class Ledger:
     def write(self, order: TraderOrder) -> None:
         """Take a position's figures from its record."""
         row = self.rows[order.uuid]
-        self.orders[row] = order
         size, value, margin, entry, worth, available, maintenance, liquidation = self._figure_cells
         size[row] = order.position_size
         value[row] = order.initial_margin_sats * order.leverage
@@ -95,14 +98,22 @@ class Ledger:
         """Return whether the position was charged at least once (R21)."""
         return bool(self._funded[self.rows[uuid]])
 
+    def await_record(self, uuid: str, *, awaited: bool) -> None:
+        """Note whether the position's record of the open hour is still to come."""
+        self._awaited_cells[self.rows[uuid]] = awaited
+
+    def awaits_record(self, uuid: str) -> bool:
+        """Return whether a position of this side has a record of the open hour still to come."""
+        row = self.rows.get(uuid)
+        return row is not None and bool(self._awaited_cells[row])
+
     def remove(self, uuid: str) -> None:
         """Let a position go; its row waits for the next one."""
         self.discard(uuid)
         row = self.rows.pop(uuid)
-        self._live_cells[row] = self._funded_cells[row] = False
+        self._live_cells[row] = self._funded_cells[row] = self._awaited_cells[row] = False
         for cells, vacant in zip(self._figure_cells, VACANT, strict=True):
             cells[row] = vacant
-        self.orders[row] = None
         self._free.append(row)
 
     def refresh(self, order: TraderOrder) -> TraderOrder:
@@ -113,7 +124,6 @@ class Ledger:
         fresh.available_margin_sats = figures[AVAILABLE][row]
         fresh.maintenance_margin_sats = figures[MAINTENANCE][row]
         fresh.liquidation_price = figures[LIQUIDATION][row]
-        self.orders[row] = fresh
         return fresh
 
     def accrued_sats(self, order: TraderOrder) -> int:
@@ -127,7 +137,6 @@ class Ledger:
         else:
             row = len(self.uuids)
             self.uuids.append(uuid)
-            self.orders.append(None)
             if row == len(self._keys):
                 self._grow()
         self.rows[uuid] = row
@@ -136,7 +145,7 @@ class Ledger:
     def _grow(self) -> None:
         size = len(self._keys)
         self._figures = np.concatenate([self._figures, np.zeros_like(self._figures)], axis=1)
-        for name in ("_market", "_funded", "_live", "_sequences", "_numbers"):
+        for name in ("_market", "_funded", "_awaited", "_live", "_sequences", "_numbers"):
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
         self._keys = np.concatenate([self._keys, np.full(size, NOWHERE, dtype=np.int64)])
@@ -161,30 +170,56 @@ class Ledger:
         """Return which rows hold a position."""
         return self._live[: len(self.uuids)]
 
+    def awaited(self) -> Bools:
+        """Return which rows have a record of the open hour still to come."""
+        return self._awaited[: len(self.uuids)]
+
     def sequences(self) -> Ints:
         """Return the rows' entry sequences."""
         return self._sequences[: len(self.uuids)]
 
-    def charge(self, available: Floats, maintenance: Floats, liquidation: Floats, keys: Ints, kept: Bools) -> int:
-        """Write what one hour made of all rows but those kept, last among equals; return the sum of R(A - M)."""
+    def spans(self) -> Iterator[slice]:
+        """Yield all rows, so many at a time that their columns stay in the cache."""
         count = len(self.uuids)
-        rows = np.flatnonzero(kept)
-        figures = self._figures[AVAILABLE : LIQUIDATION + 1, rows]
-        own_keys, numbers = self._keys[rows], self._numbers[rows]
-        self._figures[AVAILABLE : LIQUIDATION + 1, :count] = available, maintenance, liquidation
-        self._keys[:count] = keys
-        self._figures[AVAILABLE : LIQUIDATION + 1, rows], self._keys[rows] = figures, own_keys
-        self._funded[:count] |= self._live[:count] & ~kept
+        for start in range(0, count, SPAN):
+            yield slice(start, min(start + SPAN, count))
+
+    def rows_of(self, sequences: Collection[int]) -> Ints:
+        """Return the rows of the positions with these entry sequences."""
+        if not sequences:
+            return np.empty(0, dtype=np.int64)
+        return np.flatnonzero(self.live() & np.isin(self.sequences(), list(sequences)))
+
+    def charge(self, charge_span: Callable[[slice], None], kept: Ints) -> int:
+        """Change the figures of all rows but those kept, a span at a time; return the sum of R(A - M).
+
+        Each position is put under its new liquidation price, last among equals, and a record of it is awaited.
+        """
+        count, columns = len(self.uuids), slice(AVAILABLE, LIQUIDATION + 1)
+        before = self._figures[columns, kept], self._keys[kept], self._numbers[kept], self._funded[kept]
+        accrued_sats = 0
+        for span in self.spans():
+            charge_span(span)
+            self._put_all(self._keys[span], self._figures[LIQUIDATION, span])
+            accrued_sats += sum_of_accrued(self._figures[AVAILABLE, span], self._figures[MARGIN, span])
         np.add(self._sequences[:count], self._counter, out=self._numbers[:count])
-        self._numbers[rows] = numbers
         self._counter += int(self._sequences[:count].max(initial=0))
+        self._funded |= self._live
+        self._awaited[:] = self._live
+        accrued_sats -= sum_of_accrued(self._figures[AVAILABLE, kept], self._figures[MARGIN, kept])
+        self._figures[columns, kept], self._keys[kept], self._numbers[kept], self._funded[kept] = before
+        self._awaited[kept] = False
+        accrued_sats += sum_of_accrued(self._figures[AVAILABLE, kept], self._figures[MARGIN, kept])
         self._blocks[:] = self._keys.reshape(-1, BLOCK).max(axis=1)
         self.version += 1
-        return sum_of_accrued(self._figures[AVAILABLE, :count], self._figures[MARGIN, :count])
+        return accrued_sats
 
-    def keys(self, liquidation: Floats) -> Ints:
-        """Return the keys of liquidation prices: the larger, the sooner the position is reached."""
-        return np.where(liquidation > 0, self._sign * scores(liquidation), NOWHERE)
+    def _put_all(self, keys: Ints, prices: Floats) -> None:
+        """Write the keys of liquidation prices: the larger, the sooner the position is reached."""
+        if prices.min() > 0 and prices.max() < 2.0**62 / SCORE_PER_DOLLAR:
+            np.copyto(keys, prices * (self._sign * SCORE_PER_DOLLAR), casting="unsafe")
+        else:
+            keys[:] = np.where(prices > 0, self._sign * scores(prices), NOWHERE)
 
     # --- the set of liquidation prices ---
 
@@ -274,7 +309,7 @@ def _cells(column: NDArray[Any]) -> Any:  # noqa: ANN401  # numbers and truths a
 
 def scores(prices: Floats) -> Ints:
     """Return the scores of finite prices of 0 or more, as `numbers.score` gives them."""
-    scaled = prices * 10_000
+    scaled = prices * SCORE_PER_DOLLAR
     if scaled.max(initial=0.0) < 2.0**63:
         return scaled.astype(np.int64)
     return np.where(scaled < 2.0**63, np.minimum(scaled, 2.0**62).astype(np.int64), 2**63 - 1)
@@ -284,9 +319,13 @@ def sum_of_accrued(available: Floats, margin: Floats) -> int:
     """Return the exact sum of R(A - M), whatever its size."""
     difference = available - margin
     nearest = np.rint(difference)
-    ties = np.flatnonzero(np.abs(difference - nearest) == 0.5)  # noqa: PLR2004  # a half
-    nearest[ties] = np.trunc(difference[ties]) + np.sign(difference[ties])
+    difference -= nearest
+    np.abs(difference, out=difference)
+    if difference.max(initial=0.0) == 0.5:  # noqa: PLR2004  # a half
+        ties = np.flatnonzero(difference == 0.5)  # noqa: PLR2004
+        exact = available[ties] - margin[ties]
+        nearest[ties] = np.trunc(exact) + np.sign(exact)
+    if len(nearest) * max(nearest.max(initial=0.0), -nearest.min(initial=0.0)) < EXACT_FLOAT_MAX:
+        return int(nearest.sum())
     whole = nearest.astype(np.int64)
-    if len(whole) * float(np.abs(nearest).max(initial=0.0)) < 2.0**62:
-        return int(whole.sum())
     return (int((whole >> 25).sum()) << 25) + int((whole & (2**25 - 1)).sum())

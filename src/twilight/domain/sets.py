@@ -1,6 +1,6 @@
 """The trigger sets by the order's side, and what events do to them (engine 1.8, wire 5.4, decisions R8, R9, S6)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from twilight.domain import clock
 from twilight.domain.errors import Corrupt
@@ -113,14 +113,24 @@ def _drop_leg(position: Position, action: SetAction) -> None:
     position.legs = None if empty else Legs(kept, legs.settle_message, legs.meta, legs.request_id)
 
 
-def _bulk_remove(state: State, command: SortedSetCommand) -> None:
+def reached_in_bulk(state: State, command: SortedSetCommand) -> list[str]:
+    """Return whom a bulk removal takes out."""
+    return [uuid for _, uuids in _reached_in_bulk(state, command) for uuid in uuids]
+
+
+def _reached_in_bulk(state: State, command: SortedSetCommand) -> Iterator[tuple[TriggerSet | Ledger, list[str]]]:
     if command.price is None:
         raise Corrupt(f"{command.action} needs a price")
     sets, above = _BULK_SETS[command.action, command.side]
     bound = score(command.price)
     for name in sets:
         members: TriggerSet | Ledger = getattr(state.triggers, name)
-        for uuid in members.at_or_above(bound) if above else members.at_or_below(bound):
+        yield members, members.at_or_above(bound) if above else members.at_or_below(bound)
+
+
+def _bulk_remove(state: State, command: SortedSetCommand) -> None:
+    for members, reached in _reached_in_bulk(state, command):
+        for uuid in reached:
             members.discard(uuid)
 
 

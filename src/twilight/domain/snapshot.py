@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any
 
+from twilight.domain.charging import awaited
 from twilight.domain.commands import SlTp
 from twilight.domain.inflight import Answered, Intent
 from twilight.domain.orders import LendOrder, OrderStatus, OrderType, Side, TraderOrder
@@ -22,10 +23,10 @@ from twilight.domain.pool import (
     RiskParams,
     StateOutput,
 )
-from twilight.domain.state import Deposit, Exposure, Legs, Position, Retry, State, Switches
+from twilight.domain.state import Deposit, Exposure, Legs, OpenHour, Position, Retry, State, Switches
 from twilight.domain.triggers import Triggers
 
-FORMAT = 2
+FORMAT = 3
 
 Plain = dict[str, Any]
 
@@ -52,6 +53,7 @@ def dump(state: State) -> Plain:
         "funding_rate_pct": state.funding_rate_pct,
         "funding_hour": state.funding_hour,
         "funding_index": str(state.funding_index),
+        "open_hour": _dump_open_hour(state),
         "request_ids": list(state.request_ids),
         "queues": {queue: list(position) for queue, position in sorted(state.queues.items())},
         "ticks": {kid: list(number) for kid, number in sorted(state.ticks.items())},
@@ -70,7 +72,7 @@ def load(plain: Plain) -> State:
         raise ValueError(f"snapshot format must be {FORMAT}, was {plain['format']}")
     positions = [_load_position(row) for row in plain["positions"]]
     deposits = [Deposit(_lend_order(row[:-1]), row[-1]) for row in plain["deposits"]]
-    return State(
+    state = State(
         price=plain["price"],
         awaits_tick=plain["awaits_tick"],
         pool=_load_pool(plain["pool"]),
@@ -102,6 +104,8 @@ def load(plain: Plain) -> State:
         intent_sequence=plain["intent_sequence"],
         answered=Answered(plain["answered"][0], set(plain["answered"][1])),
     )
+    _load_open_hour(state, plain["open_hour"])
+    return state
 
 
 def state_hash(state: State) -> str:
@@ -164,6 +168,21 @@ def _trader_order(row: list[Any]) -> TraderOrder:
 
 def _lend_order(row: list[Any]) -> LendOrder:
     return LendOrder(row[0], row[1], row[2], OrderStatus(row[3]), OrderType(row[4]), *row[5:])
+
+
+def _dump_open_hour(state: State) -> Plain | None:
+    hour = state.open_hour
+    if hour is None:
+        return None
+    return {"number": hour.number, "time": hour.time, "meta": hour.meta, "awaited": awaited(state)}
+
+
+def _load_open_hour(state: State, plain: Plain | None) -> None:
+    if plain is None:
+        return
+    state.open_hour = OpenHour(plain["number"], plain["time"], plain["meta"])
+    for uuid in plain["awaited"]:
+        state.ledger(state.positions[uuid].order.side).await_record(uuid, awaited=True)
 
 
 def _dump_pool(pool: LendPool) -> Plain:

@@ -93,6 +93,25 @@ class Switches:
     pause_price_feed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class OpenHour:
+    """An hour that everybody was charged while records of it are still to come (docs/decisions/funding-publication.md).
+
+    The ledgers know whose records are awaited; what stands in them is the state itself, since a position that is to
+    change gets its record first.
+    """
+
+    number: int
+    """Whole hours since 1970."""
+    time: str
+    meta: Meta
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Return what the keys of the hour's records carry."""
+        return {"funding_hour": str(self.number)}
+
+
 @dataclass(slots=True)
 class State:
     """The exchange."""
@@ -121,6 +140,8 @@ class State:
     """The last hour that was funded, whole hours since 1970."""
     funding_index: int = 0
     """Cumulative funding per unit of position size, scale 2^96 (R12)."""
+    open_hour: OpenHour | None = None
+    """The last hour, until all of its records are in the log."""
     request_ids: OrderedDict[str, None] = field(default_factory=OrderedDict)
     """The last request ids, oldest first (C7); a plain dictionary searches long for its oldest once many are gone."""
     queues: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -151,6 +172,11 @@ class State:
     def ledger(self, side: Side) -> Ledger:
         """Return the open positions of a side."""
         return self.triggers.liquidate_long if side is Side.LONG else self.triggers.liquidate_short
+
+    def awaits_record(self, uuid: str) -> bool:
+        """Return whether a position's record of the open hour is still to come."""
+        triggers = self.triggers
+        return triggers.liquidate_long.awaits_record(uuid) or triggers.liquidate_short.awaits_record(uuid)
 
     def asked(self) -> Iterator[Intent]:
         """Yield all that the chain has not answered: what it is being asked, and what waits for the pool's turn."""

@@ -1,0 +1,74 @@
+"""Days of trouble whose hour is cut into slices of a few records, as one of a million positions is."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.domain.exchange import slices_of
+from tests.simulation.cluster import Transaction
+from tests.simulation.run import Run
+from tests.simulation.test_every_meeting import LATER_NS
+from tests.simulation.test_seeds import seeds
+
+from twilight.domain.charging import CHARGES_ALL_BUT
+from twilight.wire.keys import EventKey, decode_key
+
+RECORDS = 1
+MEETINGS = 60
+STEP = 1 if int(os.environ.get("TWILIGHT_SIM_SEEDS", "0")) >= 100 else 6
+BEFORE_THE_HOUR_S, LOOK_S = 11.9, 0.001
+
+
+class DeathInTheHour(Run):
+    """Nothing goes wrong but one death, of the core that has just opened an hour."""
+
+    dies_at: int = 0
+
+    def begin_trouble(self) -> None:
+        _, second = self.hosts
+        assert second.process is not None
+        second.process.offline_until_ns = self.time.now_ns + LATER_NS
+        self.time.after(BEFORE_THE_HOUR_S, self._look)
+
+    def _look(self) -> None:
+        if any(CHARGES_ALL_BUT in metadata for metadata, _, _ in hour_of(self)):
+            first, _ = self.hosts
+            assert first.process is not None
+            first.process.crash_after = self.dies_at
+        else:
+            self.time.after(LOOK_S, self._look)
+
+
+def hour_of(run: Run) -> Iterator[tuple[dict[str, str], EventKey, Transaction]]:
+    """Yield metadata, key and transaction of every record of funding hours that is committed."""
+    for record, transaction in run.log.committed():
+        key = decode_key(record.key)
+        metadata = (key.metadata if isinstance(key, EventKey) else None) or {}
+        if "funding_hour" in metadata:
+            assert isinstance(key, EventKey)
+            assert transaction is not None
+            yield metadata, key, transaction
+
+
+@pytest.mark.parametrize("seed", seeds())
+def test_nothing_is_lost_doubled_or_wrong_when_an_hour_is_sliced(seed: int, tmp_path: Path) -> None:
+    run = Run(seed, tmp_path)
+    with slices_of(RECORDS):
+        outcome = run.go()
+    assert not outcome.faults, outcome.text()
+
+
+@pytest.mark.parametrize("meeting", range(0, MEETINGS, STEP))
+def test_a_core_may_die_at_any_moment_of_an_hour_and_the_next_one_goes_on_with_it(meeting: int, tmp_path: Path) -> None:
+    day = DeathInTheHour(7, tmp_path, commands_per_s=10.0, trouble_s=16.0, has_chain=False)
+    day.dies_at = meeting
+    with slices_of(RECORDS):
+        outcome = day.go()
+    assert not outcome.faults, f"died at meeting {meeting}: {outcome.text()}"
+    assert outcome.ends["killed"] == 1
+    *records, last = [(key.event_type, key.agg_id, transaction.epoch) for _, key, transaction in hour_of(day)]
+    charged = [name for kind, name, _ in records if kind == "TraderOrderFundingUpdate"]
+    assert len(charged) == len(set(charged)) > RECORDS
+    assert last[0] == "FundingRateUpdate"
+    assert len({epoch for _, _, epoch in [*records, last]}) == 2

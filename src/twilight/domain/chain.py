@@ -40,6 +40,8 @@ class Refusal(StrEnum):
 POOL_OPERATIONS = frozenset({Operation.SETTLE, Operation.LIQUIDATE, Operation.DEPOSIT, Operation.WITHDRAW})
 """Those that move the pool's chain state, one at a time (engine 10)."""
 
+_ENTERING = frozenset({Operation.OPEN, Operation.FILL})
+
 REFUSAL_STATUS = {
     Refusal.SERIALIZATION: OrderStatus.SERIALIZATION_ERROR,
     Refusal.UTXO: OrderStatus.UTXO_ERROR,
@@ -174,9 +176,9 @@ class Disabled:
             if request.operation is Operation.DEPOSIT:
                 return self._payloads.deposit_memo(payload, request.amount_sats)
             return None
-        if request.operation in {Operation.OPEN, Operation.FILL}:
-            figures = (order.entry_price, order.position_size, order.fee_filled_sats)
-            return self._payloads.open_memo(payload, *(unsigned(round_half_away(figure)) for figure in figures))
+        if request.operation in _ENTERING:
+            price, size, fee = map(round_half_away, (order.entry_price, order.position_size, order.fee_filled_sats))
+            return self._payloads.open_memo(payload, unsigned(price), unsigned(size), unsigned(fee))
         return None
 
 
@@ -194,7 +196,7 @@ class Attached(Disabled):
 def synthetic_hash(request: ChainRequest) -> str:
     """Return 64 upper-case hex digits that depend on what the request is and on nothing else."""
     nonce = request.next_state.nonce if request.next_state else 0
-    text = f"{request.operation.value}|{request.order.uuid}|{nonce}"
+    text = f"{request.operation}|{request.order.uuid}|{nonce}"
     return sha256(text.encode()).hexdigest().upper()
 
 

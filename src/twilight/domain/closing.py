@@ -12,7 +12,7 @@ from twilight.domain.events import Event, TraderOrderLimitUpdate, TxHash
 from twilight.domain.inputs import CommandInput
 from twilight.domain.legs import Trigger, set_event
 from twilight.domain.numbers import price_of_score
-from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
+from twilight.domain.orders import FILLED, LIMIT, LONG, MARKET, SLTP, OrderStatus, Side, TraderOrder
 from twilight.domain.settlement import Close, settle
 from twilight.domain.state import Legs, Position
 
@@ -37,13 +37,13 @@ def admit_close(case: Case, command: CloseCommand, broker_time_ms: int | None) -
     risk.gate_close(case)
     check_not_in_flight(case, request.uuid, answers.CLOSE_NOT_FOUND)
     position = case.state.position(request.uuid)
-    if position is None or position.order.status is not OrderStatus.FILLED:
+    if position is None or position.order.status is not FILLED:
         raise not_found("Order not found or invalid status")
     if position.order.account_id != request.account_id:
         raise not_found("Order not found or invalid status: the order belongs to another account")
-    if request.order_type not in {OrderType.MARKET, OrderType.LIMIT, OrderType.SLTP}:
+    if request.order_type not in (MARKET, LIMIT, SLTP):
         raise not_found(f"order_type must be MARKET, LIMIT or SLTP, was {request.order_type}")
-    if request.order_type is OrderType.SLTP and not any(_leg_prices(command).values()):
+    if request.order_type is SLTP and not any(_leg_prices(command).values()):
         raise risk.wrong("sl or tp", "given", None)
     check_settle_owner(case, command.payload, request.account_id, answers.CLOSE_NOT_FOUND)
     return position
@@ -78,9 +78,9 @@ def check_settle_owner(
 
 def _check_prices(command: CloseCommand) -> None:
     request = command.request
-    if request.order_type is OrderType.LIMIT:
+    if request.order_type is LIMIT:
         risk.check_price("execution_price", request.execution_price)
-    elif request.order_type is OrderType.SLTP:
+    elif request.order_type is SLTP:
         for trigger, price in _leg_prices(command).items():
             if price is not None:
                 risk.check_price(trigger.texts.name, price)
@@ -111,21 +111,21 @@ def close_at_once(case: Case, position: Position, command: CloseCommand) -> Clos
     side = position.order.side
     if wanted and not any(holds(trigger, side, price, case.price) for trigger, price in wanted.items()):
         return None
-    return Close(fee_at_once(case, limit=command.request.order_type is OrderType.LIMIT), command=command)
+    return Close(fee_at_once(case, limit=command.request.order_type is LIMIT), command=command)
 
 
 def _wanted_triggers(command: CloseCommand) -> dict[Trigger, float]:
     order_type = command.request.order_type
-    if order_type is OrderType.LIMIT:
+    if order_type is LIMIT:
         return {Trigger.CLOSE_LIMIT: command.request.execution_price}
-    if order_type is OrderType.SLTP:
+    if order_type is SLTP:
         return {trigger: price for trigger, price in _leg_prices(command).items() if price is not None}
     return {}
 
 
 def holds(trigger: Trigger, side: Side, trigger_price: float, price: float) -> bool:
     """Return whether a trigger is met at this price: a stop loss against the position, the others in its favour."""
-    falls = (side is Side.LONG) is (trigger is Trigger.STOP_LOSS)
+    falls = (side is LONG) is (trigger is Trigger.STOP_LOSS)
     return trigger_price >= price if falls else trigger_price <= price
 
 
@@ -178,7 +178,7 @@ def set_legs_after_fill(case: Case, uuid: str, legs: Legs) -> Iterator[list[Even
     if position is None:
         return
     order = position.order
-    request = CloseRequest(order.account_id, uuid, OrderType.SLTP, 0.0, OrderStatus.FILLED, 0.0)
+    request = CloseRequest(order.account_id, uuid, SLTP, 0.0, FILLED, 0.0)
     command = ExecuteTraderOrderSlTp(request, legs.sltp, legs.meta, legs.settle_message, legs.request_id)
     metadata = case.metadata if case.metadata and "request_id" in case.metadata else {"set_by": legs.request_id}
     if legs.sltp.sl is not None or legs.sltp.tp is not None:

@@ -46,7 +46,7 @@ from twilight.domain.events import (
 from twilight.domain.inflight import number_of, uuid_of
 from twilight.domain.ledger import Ledger
 from twilight.domain.numbers import score
-from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
+from twilight.domain.orders import FILLED, LONG, MARKET, PENDING, TraderOrder
 from twilight.domain.pool import Fees, FundingOrderEventUpdate
 from twilight.domain.sets import change_sets, open_set, trigger_sets
 from twilight.domain.state import Deposit, Legs, OpenHour, Position, State
@@ -159,8 +159,8 @@ _ENDINGS = (
 def _enter(state: State, order: TraderOrder, command: CreateTraderOrder | CreateTraderOrderSlTp) -> None:
     if order.uuid in state.positions:
         raise Corrupt(f"order {order.uuid} entered the book twice")
-    filled = order.status is OrderStatus.FILLED
-    market = order.order_type is OrderType.MARKET
+    filled = order.status is FILLED
+    market = order.order_type is MARKET
     position = Position(
         order,
         command.payload,
@@ -186,7 +186,7 @@ def _leave(state: State, order: TraderOrder) -> None:
     kept = position.order
     state.trader_accounts.pop(kept.account_id, None)
     state.retries.pop(kept.uuid, None)
-    if kept.status is OrderStatus.PENDING:
+    if kept.status is PENDING:
         _add_pending(state, kept, -value_of(kept))
         open_set(state, kept.side).discard(kept.uuid)
         return
@@ -215,7 +215,7 @@ def _put_liquidation(book: Ledger, order: TraderOrder) -> None:
 def _add_filled(state: State, book: Ledger, order: TraderOrder, sign: int) -> None:
     sums, value, size = state.exposure, sign * value_of(order), sign * size_of(order)
     sums.accrued_sats += sign * book.accrued_sats(order)
-    if order.side is Side.LONG:
+    if order.side is LONG:
         sums.long_sats += value
         sums.long_size += size
     else:
@@ -224,7 +224,7 @@ def _add_filled(state: State, book: Ledger, order: TraderOrder, sign: int) -> No
 
 
 def _add_pending(state: State, order: TraderOrder, value_sats: int) -> None:
-    if order.side is Side.LONG:
+    if order.side is LONG:
         state.exposure.pending_long_sats += value_sats
     else:
         state.exposure.pending_short_sats += value_sats
@@ -267,7 +267,7 @@ def _funded(state: State, event: TraderOrderFundingUpdate) -> None:
     book.mark_funded(order.uuid)
     state.exposure.accrued_sats += book.accrued_sats(order)
     position.funded = True
-    name = "FilledOnMarket" if order.order_type is OrderType.MARKET else "FilledOnLimit"
+    name = "FilledOnMarket" if order.order_type is MARKET else "FilledOnLimit"
     position.margin_fee_pct = float(command.meta[name] or 0)
     position.margin_rate_pct = float(command.meta["FundingRate"] or 0)
     _put_liquidation(book, order)
@@ -309,7 +309,7 @@ def _lend_order(state: State, event: LendOrderEvent) -> None:
     state.lend_log_sequence = event.seq
     order = event.order
     state.lend_sequence = max(state.lend_sequence, order.entry_sequence)
-    if order.status is OrderStatus.FILLED:
+    if order.status is FILLED:
         state.deposits[order.uuid] = Deposit(order, clock.parse_iso(order.timestamp))
         state.lender_accounts[order.account_id] = order.uuid
     elif isinstance(event.command, CreateLendOrder):  # made and ended at once: the genesis of the pool
@@ -360,8 +360,10 @@ def _params(state: State, event: RiskParamsUpdate) -> None:
 
 
 def _risk(state: State, event: RiskEngineUpdate) -> None:
-    action, enabled = event.command.action, bool(event.command.enabled)
-    switches = state.switches
+    action, switches = event.command.action, state.switches
+    if event.command.side is not None:
+        return  # the sums follow from the orders
+    enabled = bool(event.command.enabled)
     if action is RiskAction.SET_MANUAL_HALT:
         switches.manual_halt = enabled
     elif action is RiskAction.SET_MANUAL_CLOSE_ONLY:
@@ -377,7 +379,7 @@ def _risk(state: State, event: RiskEngineUpdate) -> None:
 
 def _record(state: State, event: TxHash | TxHashUpdate) -> None:
     data = event.data
-    if data.output is not None and data.status is OrderStatus.FILLED:
+    if data.output is not None and data.status is FILLED:
         position = state.positions.get(data.order_id)
         if position is not None:
             position.memo = data.output

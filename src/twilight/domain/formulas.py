@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import isfinite
 
 from twilight.domain.numbers import round_half_away
-from twilight.domain.orders import Side
+from twilight.domain.orders import LONG, Side
 
 PERCENT = 100
 FUNDING_PSI = 1
@@ -32,7 +32,7 @@ def bankruptcy_price(entry_price: float, leverage: float, side: Side) -> float:
     An inverse position is worth ``size / price`` bitcoin, so a long's loss grows without bound as the price falls.
     A short at leverage 1 or below cannot go bankrupt: the result is then 0.
     """
-    if side is Side.LONG:
+    if side is LONG:
         return entry_price * leverage / (leverage + 1)
     return entry_price * leverage / (leverage - 1) if leverage > 1 else 0.0
 
@@ -56,7 +56,7 @@ def liquidation_price(
     if entry_price == 0 or size == 0:
         return 0.0
     deficit = entry_price * (maintenance_sats - margin_sats)
-    divisor = (-deficit if side is Side.LONG else deficit) + size
+    divisor = (-deficit if side is LONG else deficit) + size
     if divisor == 0:
         return 0.0
     price = entry_price * size / divisor
@@ -72,7 +72,7 @@ def unrealized_pnl(size: float, entry_price: float, price: float, side: Side) ->
     """Return what the position has won in sats at this price (2.8)."""
     if entry_price <= 0 or price <= 0:
         return 0.0
-    change = price - entry_price if side is Side.LONG else entry_price - price
+    change = price - entry_price if side is LONG else entry_price - price
     return size * change / (entry_price * price)
 
 

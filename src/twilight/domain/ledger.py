@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from twilight.domain.formulas import accrued
 from twilight.domain.numbers import EXACT_FLOAT_MAX, SCORE_PER_DOLLAR
-from twilight.domain.orders import OrderType, Side, TraderOrder
+from twilight.domain.orders import LONG, MARKET, Side, TraderOrder
 
 BLOCK = 1024
 SPAN = 8 * BLOCK
@@ -36,7 +36,7 @@ class Ledger:
 
     def __init__(self, side: Side) -> None:
         self.side = side
-        self._sign = 1 if side is Side.LONG else -1
+        self._sign = 1 if side is LONG else -1
         self.rows: dict[str, int] = {}
         self.uuids: list[str] = []
         self._free: list[int] = []
@@ -72,7 +72,7 @@ class Ledger:
         if row is None:
             row = self._new_row(order.uuid)
         self._live_cells[row] = True
-        self._market_cells[row] = order.order_type is OrderType.MARKET
+        self._market_cells[row] = order.order_type is MARKET
         self._funded_cells[row] = funded
         self._sequence_cells[row] = order.entry_sequence
         self.write(order)

@@ -15,7 +15,7 @@ from twilight.domain.events import (
     TxHash,
 )
 from twilight.domain.inputs import CommandInput
-from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
+from twilight.domain.orders import FILLED, LIMIT, LONG, MARKET, PENDING, OrderStatus, OrderType, TraderOrder
 from twilight.domain.profile import LiquidationBasis
 from twilight.domain.state import Legs
 
@@ -37,7 +37,7 @@ def open_position(case: Case, source: CommandInput, command: OpenCommand) -> Ite
         return
     command = _with_position(command, source)
     order = new_order(case, command, subject, order_type)
-    if order.status is OrderStatus.PENDING:
+    if order.status is PENDING:
         yield _rest(case, order, command, subject)
         return
     yield _fill_at_once(case, order, command, subject)
@@ -49,20 +49,20 @@ def open_position(case: Case, source: CommandInput, command: OpenCommand) -> Ite
 def converted_type(case: Case, command: OpenCommand) -> OrderType:
     """Return the type after conversion: a limit that is already through the market is a market order (3.1)."""
     request, price = command.request, case.price
-    if request.order_type is not OrderType.LIMIT or price <= 0:
+    if request.order_type is not LIMIT or price <= 0:
         return request.order_type
-    through = request.entry_price >= price if request.side is Side.LONG else request.entry_price <= price
-    return OrderType.MARKET if through else OrderType.LIMIT
+    through = request.entry_price >= price if request.side is LONG else request.entry_price <= price
+    return MARKET if through else LIMIT
 
 
 def admit(case: Case, command: OpenCommand, order_type: OrderType, broker_time_ms: int | None) -> None:
     """Refuse what may not be opened, in the order of R24."""
     request = command.request
-    if order_type not in {OrderType.MARKET, OrderType.LIMIT}:
+    if order_type not in (MARKET, LIMIT):
         raise risk.wrong("order_type", "MARKET or LIMIT", order_type)
     risk.check_whole_sats("initial_margin", request.initial_margin_sats)
     risk.check_leverage(request.initial_margin_sats, request.leverage)
-    if request.order_type is OrderType.LIMIT:
+    if request.order_type is LIMIT:
         risk.check_price("entryprice", request.entry_price)
     if isinstance(command, CreateTraderOrderSlTp):
         _check_legs(case, command)
@@ -78,8 +78,10 @@ def check_account(case: Case, account_id: str) -> None:
 
 def _is_opening(case: Case, account_id: str) -> bool:
     """Return whether an open of this account is in flight (C11)."""
-    intents = case.state.intents.values()
-    return any(one.operation is Operation.OPEN and one.account_id == account_id for one in intents)
+    intents = case.state.intents
+    return bool(intents) and any(
+        one.operation is Operation.OPEN and one.account_id == account_id for one in intents.values()
+    )
 
 
 def _check_legs(case: Case, command: CreateTraderOrderSlTp) -> None:
@@ -112,12 +114,12 @@ def _with_position(command: OpenCommand, source: CommandInput) -> OpenCommand:
 def new_order(case: Case, command: OpenCommand, subject: Subject, order_type: OrderType) -> TraderOrder:
     """Return the order as the request makes it: FILLED at the current price, or PENDING at its limit (1.2)."""
     request, fees = command.request, case.state.fees
-    market = order_type is OrderType.MARKET
+    market = order_type is MARKET
     order = TraderOrder(
         subject.order_id,
         subject.account_id,
         request.side,
-        OrderStatus.FILLED if market else OrderStatus.PENDING,
+        FILLED if market else PENDING,
         order_type,
         case.price if market else request.entry_price,
         request.execution_price,
@@ -157,7 +159,7 @@ def set_figures(case: Case, order: TraderOrder, fee_pct: float) -> None:
     order.bankruptcy_price = bankruptcy
     order.bankruptcy_value_sats = worth
     order.maintenance_margin_sats = formulas.maintenance_margin(value, worth, fee_pct, 0.0, mm_ratio)
-    if order.status is OrderStatus.FILLED:
+    if order.status is FILLED:
         order.fee_filled_sats = formulas.fee(fee_pct, size, entry)
         order.available_margin_sats = margin - order.fee_filled_sats
     order.liquidation_price = liquidation_price(case, order)
@@ -192,7 +194,7 @@ def finish_open(case: Case, order: TraderOrder, command: OpenCommand, subject: S
         totals.exposure_added(case, order),
         totals.size_changed(case, order, SizeAction.ADD),
         _entered(case, order, command),
-        answers.succeeded(case, subject, OrderStatus.FILLED, outcome.tx_hash, outcome.output),
+        answers.succeeded(case, subject, FILLED, outcome.tx_hash, outcome.output),
     ]
 
 
@@ -200,7 +202,7 @@ def _rest(case: Case, order: TraderOrder, command: OpenCommand, subject: Subject
     refused = case.context.chain.check_open(order, command.payload)
     if refused is not None:
         return [_create_failed(case, subject, refused)]
-    record = answers.data(case, subject, OrderStatus.PENDING, new_price=order.entry_price)
+    record = answers.data(case, subject, PENDING, new_price=order.entry_price)
     return [
         totals.pending_added(case, order),
         _entered(case, order, command),

@@ -7,6 +7,7 @@ Records are values: nothing changes one after it was made, `evolve` puts another
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -61,6 +62,17 @@ class OrderStatus(StrEnum):
     REJECTED_BY_RISK_ENGINE = "RejectedByRiskEngine"
     CANCELLED_LIMIT_CLOSE = "CancelledLimitClose"
     ORDER_UPDATED = "OrderUpdated"
+
+
+# Up to Python 3.11 it takes 0.15 us to look a member up in its enumeration, and a command would do so thirty times.
+LONG: Final = Side.LONG
+SHORT: Final = Side.SHORT
+MARKET: Final = OrderType.MARKET
+LIMIT: Final = OrderType.LIMIT
+SLTP: Final = OrderType.SLTP
+PENDING: Final = OrderStatus.PENDING
+FILLED: Final = OrderStatus.FILLED
+SETTLED: Final = OrderStatus.SETTLED
 
 
 @dataclass(slots=True)

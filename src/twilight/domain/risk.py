@@ -8,7 +8,7 @@ from twilight.domain.context import TRADABLE, Case
 from twilight.domain.errors import Rejected
 from twilight.domain.inputs import FeedStatus
 from twilight.domain.numbers import is_whole
-from twilight.domain.orders import OrderStatus, Side
+from twilight.domain.orders import FILLED, LONG, SHORT, OrderStatus, Side
 from twilight.domain.state import State
 from twilight.domain.totals import value_of
 from twilight.domain.valuation import under_water
@@ -62,12 +62,15 @@ def check_age(case: Case, broker_time_ms: int | None) -> None:
         raise refuse("COMMAND_TOO_OLD", f"age {age_ms} ms, limit {limit_s * MS_PER_S} ms")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Market:
     """The market's status and why (7.1)."""
 
     status: str
     reason: str | None = None
+
+
+_HEALTHY = Market("HEALTHY")
 
 
 def market(state: State) -> Market:
@@ -78,7 +81,7 @@ def market(state: State) -> Market:
         return Market("CLOSE_ONLY", "MANUAL_CLOSE_ONLY")
     if state.pool.total_locked_value_sats <= 0:
         return Market("HALT", "POOL_EQUITY_INVALID")
-    return Market("HEALTHY")
+    return _HEALTHY
 
 
 @dataclass(slots=True)
@@ -92,7 +95,7 @@ class Headroom:
 
     def skew(self, side: Side) -> float:
         """Return the room for the side's net exposure."""
-        return self.long_skew if side is Side.LONG else self.short_skew
+        return self.long_skew if side is LONG else self.short_skew
 
     def largest(self, side: Side) -> float:
         """Return the largest position of that side."""
@@ -105,9 +108,9 @@ def headroom(state: State, extra_long_sats: int = 0, extra_short_sats: int = 0) 
     long = state.exposure.long_sats + extra_long_sats
     short = state.exposure.short_sats + extra_short_sats
     for intent in state.intents.values():  # opens and fills in flight count as filled (C11)
-        if intent.order is not None and intent.order.status is OrderStatus.FILLED:
+        if intent.order is not None and intent.order.status is FILLED:
             value = value_of(intent.order)
-            long, short = (long + value, short) if intent.order.side is Side.LONG else (long, short + value)
+            long, short = (long + value, short) if intent.order.side is LONG else (long, short + value)
     net = float(long - short)
     return Headroom(
         max(0.0, params.max_oi_mult * equity - float(long + short)),
@@ -119,11 +122,14 @@ def headroom(state: State, extra_long_sats: int = 0, extra_short_sats: int = 0) 
 
 def crossed_limit(room: Headroom, side: Side, value_sats: float) -> tuple[str, float] | None:
     """Return the code and the limit of the first of checks 8 to 11 that is crossed (7.3); equality is allowed."""
+    largest = room.largest(side)
+    if value_sats <= largest:
+        return None
     limits = (
         ("SIZE_TOO_LARGE", room.position),
         ("OI_LIMIT_REACHED", room.open_interest),
         ("SKEW_LIMIT_REACHED", room.skew(side)),
-        ("LIMIT_REACHED", room.largest(side)),
+        ("LIMIT_REACHED", largest),
     )
     for code, limit in limits:
         if value_sats > limit:
@@ -227,8 +233,8 @@ def risk_stats(state: State) -> RiskStats:
     healthy = status.reason is None
     return RiskStats(
         sums.long_sats / interest if interest else 0.0,
-        room.largest(Side.LONG) if healthy else 0.0,
-        room.largest(Side.SHORT) if healthy else 0.0,
+        room.largest(LONG) if healthy else 0.0,
+        room.largest(SHORT) if healthy else 0.0,
         sums.long_sats - sums.short_sats,
         interest,
         equity,

@@ -11,7 +11,7 @@ from twilight.domain.events import (
 )
 from twilight.domain.ledger import Ledger
 from twilight.domain.numbers import score
-from twilight.domain.orders import Side
+from twilight.domain.orders import LONG, SHORT, Side
 from twilight.domain.state import Legs, Position, Retry, State
 from twilight.domain.triggers import TriggerSet
 
@@ -20,7 +20,7 @@ RETRY_WAIT_MAX_S = 60
 
 def open_set(state: State, side: Side) -> TriggerSet:
     """Return the resting opens of a side."""
-    return state.triggers.open_long if side is Side.LONG else state.triggers.open_short
+    return state.triggers.open_long if side is LONG else state.triggers.open_short
 
 
 def liquidation_set(state: State, side: Side) -> Ledger:
@@ -30,23 +30,23 @@ def liquidation_set(state: State, side: Side) -> Ledger:
 
 def close_limit_set(state: State, side: Side) -> TriggerSet:
     """Return the close limits of a side's positions."""
-    return state.triggers.close_long if side is Side.LONG else state.triggers.close_short
+    return state.triggers.close_long if side is LONG else state.triggers.close_short
 
 
 def stop_loss_set(state: State, side: Side) -> TriggerSet:
     """Return the stop losses of a side's positions."""
-    return state.triggers.stop_loss_long if side is Side.LONG else state.triggers.stop_loss_short
+    return state.triggers.stop_loss_long if side is LONG else state.triggers.stop_loss_short
 
 
 def take_profit_set(state: State, side: Side) -> TriggerSet:
     """Return the take profits of a side's positions."""
-    return state.triggers.take_profit_long if side is Side.LONG else state.triggers.take_profit_short
+    return state.triggers.take_profit_long if side is LONG else state.triggers.take_profit_short
 
 
 def trigger_sets(state: State, side: Side) -> tuple[TriggerSet, TriggerSet, TriggerSet]:
     """Return the close limits, stop losses and take profits of a side's positions."""
     sets = state.triggers
-    if side is Side.LONG:
+    if side is LONG:
         return sets.close_long, sets.stop_loss_long, sets.take_profit_long
     return sets.close_short, sets.stop_loss_short, sets.take_profit_short
 
@@ -135,14 +135,14 @@ def _bulk_remove(state: State, command: SortedSetCommand) -> None:
 
 
 _BULK_SETS: dict[tuple[SetAction, Side], tuple[tuple[str, ...], bool]] = {
-    (SetAction.BULK_OPEN_LIMIT, Side.LONG): (("open_long",), True),
-    (SetAction.BULK_OPEN_LIMIT, Side.SHORT): (("open_short",), False),
-    (SetAction.BULK_LIQUIDATION, Side.LONG): (("liquidate_long",), True),
-    (SetAction.BULK_LIQUIDATION, Side.SHORT): (("liquidate_short",), False),
-    (SetAction.BULK_CLOSE_LIMIT, Side.LONG): (("close_long",), False),
-    (SetAction.BULK_CLOSE_LIMIT, Side.SHORT): (("close_short",), True),
-    (SetAction.BULK_SLTP, Side.SHORT): (("stop_loss_long", "take_profit_short"), True),
-    (SetAction.BULK_SLTP, Side.LONG): (("stop_loss_short", "take_profit_long"), False),
+    (SetAction.BULK_OPEN_LIMIT, LONG): (("open_long",), True),
+    (SetAction.BULK_OPEN_LIMIT, SHORT): (("open_short",), False),
+    (SetAction.BULK_LIQUIDATION, LONG): (("liquidate_long",), True),
+    (SetAction.BULK_LIQUIDATION, SHORT): (("liquidate_short",), False),
+    (SetAction.BULK_CLOSE_LIMIT, LONG): (("close_long",), False),
+    (SetAction.BULK_CLOSE_LIMIT, SHORT): (("close_short",), True),
+    (SetAction.BULK_SLTP, SHORT): (("stop_loss_long", "take_profit_short"), True),
+    (SetAction.BULK_SLTP, LONG): (("stop_loss_short", "take_profit_long"), False),
 }
 """Which sets a bulk removal clears, and whether above the price (S6)."""
 

@@ -17,7 +17,7 @@ from twilight.domain.legs import (
     set_event,
 )
 from twilight.domain.numbers import price_of_score, unsigned
-from twilight.domain.orders import OrderStatus, OrderType, TraderOrder
+from twilight.domain.orders import MARKET, SETTLED, OrderType, TraderOrder
 from twilight.domain.pool import (
     AddTraderLimitOrderSettlement,
     AddTraderOrderSettlement,
@@ -44,7 +44,7 @@ class Close:
     @property
     def record_type(self) -> OrderType:
         """Return the order type of the records: MARKET for a request, else the trigger's kind (3.4, 3.5)."""
-        return self.trigger.texts.kind if self.trigger is not None else OrderType.MARKET
+        return self.trigger.texts.kind if self.trigger is not None else MARKET
 
 
 def settle(case: Case, position: Position, close: Close) -> list[Event]:
@@ -52,7 +52,7 @@ def settle(case: Case, position: Position, close: Close) -> list[Event]:
     pool = case.state.pool
     paid = settlement_of(case, position, close)
     settled = position.order.copy()
-    settled.status = OrderStatus.SETTLED
+    settled.status = SETTLED
     settled.available_margin_sats = float(paid.payout_sats)
     settled.unrealized_pnl_sats = float(paid.pnl_sats)
     settled.settlement_price = case.price
@@ -138,7 +138,7 @@ def _settled(  # one settlement's parts
         batch_event(case, pool_command, paid.payment_sats, agg_id, metadata),
         TraderOrderEvent(stamped, command, seq, f"remove_order-{settled.uuid}", case.metadata),
         pool_event(case, after),
-        report(case, subject, OrderStatus.SETTLED, outcome.tx_hash),
+        report(case, subject, SETTLED, outcome.tx_hash),
     ]
 
 

@@ -14,7 +14,7 @@ from twilight.domain.commands import Meta, SlTp
 from twilight.domain.errors import Corrupt
 from twilight.domain.inflight import Answered, Intent
 from twilight.domain.ledger import Ledger
-from twilight.domain.orders import LendOrder, OrderStatus, OrderType, Side, TraderOrder
+from twilight.domain.orders import FILLED, LONG, MARKET, LendOrder, Side, TraderOrder
 from twilight.domain.pool import Fees, LendPool, PoolBatchOrder, RiskParams
 from twilight.domain.triggers import Triggers
 
@@ -164,14 +164,14 @@ class State:
     def __post_init__(self) -> None:
         """Enter the positions of a loaded state into the ledgers."""
         for held in self.positions.values():
-            if held.order.status is OrderStatus.FILLED:
+            if held.order.status is FILLED:
                 book = self.ledger(held.order.side)
                 book.add(held.order, funded=held.funded)
                 held.version = book.version
 
     def ledger(self, side: Side) -> Ledger:
         """Return the open positions of a side."""
-        return self.triggers.liquidate_long if side is Side.LONG else self.triggers.liquidate_short
+        return self.triggers.liquidate_long if side is LONG else self.triggers.liquidate_short
 
     def awaits_record(self, uuid: str) -> bool:
         """Return whether a position's record of the open hour is still to come."""
@@ -198,7 +198,7 @@ class State:
     def position(self, uuid: str) -> Position | None:
         """Return a live order, brought up to date with the funding of its side."""
         held = self.positions.get(uuid)
-        if held is not None and held.order.status is OrderStatus.FILLED:
+        if held is not None and held.order.status is FILLED:
             book = self.ledger(held.order.side)
             if held.version != book.version:
                 self._refresh(held, book)
@@ -220,7 +220,7 @@ class State:
         held.order = book.refresh(held.order)
         held.version = book.version
         held.funded = True
-        market = held.order.order_type is OrderType.MARKET
+        market = held.order.order_type is MARKET
         held.margin_fee_pct = self.charged_fees_pct[0 if market else 1]
         held.margin_rate_pct = self.charged_rate_pct
 

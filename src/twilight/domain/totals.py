@@ -10,7 +10,7 @@ from twilight.domain.events import (
     SizeAction,
 )
 from twilight.domain.numbers import round_half_away
-from twilight.domain.orders import OrderStatus, Side, TraderOrder
+from twilight.domain.orders import FILLED, LONG, Side, TraderOrder
 from twilight.domain.pool import PositionSizeLog, RiskState
 from twilight.domain.state import Exposure, State
 
@@ -45,7 +45,7 @@ def summed(state: State) -> Exposure:
     sums = Exposure()
     for held in state.positions.values():
         order, value = held.order, value_of(held.order)
-        long, filled = order.side is Side.LONG, order.status is OrderStatus.FILLED
+        long, filled = order.side is LONG, order.status is FILLED
         if filled:
             sums.accrued_sats += state.ledger(order.side).accrued_sats(order)
         if filled and long:
@@ -76,7 +76,7 @@ def risk_state(state: State, exposure: Exposure | None = None) -> RiskState:
 
 def add(risk: RiskState, side: Side, amount_sats: int) -> None:
     """Add to a copy's filled exposure; floors at 0."""
-    if side is Side.LONG:
+    if side is LONG:
         risk.total_long_sats = max(0, risk.total_long_sats + amount_sats)
     else:
         risk.total_short_sats = max(0, risk.total_short_sats + amount_sats)
@@ -84,7 +84,7 @@ def add(risk: RiskState, side: Side, amount_sats: int) -> None:
 
 def add_pending(risk: RiskState, side: Side, amount_sats: int) -> None:
     """Add to a copy's resting exposure; floors at 0."""
-    if side is Side.LONG:
+    if side is LONG:
         risk.total_pending_long_sats = max(0, risk.total_pending_long_sats + amount_sats)
     else:
         risk.total_pending_short_sats = max(0, risk.total_pending_short_sats + amount_sats)
@@ -138,7 +138,7 @@ def size_changed(case: Case, order: TraderOrder, action: SizeAction) -> Position
     size = size_of(order)
     change = size if action is SizeAction.ADD else -size
     long, short = case.state.exposure.long_size, case.state.exposure.short_size
-    if order.side is Side.LONG:
+    if order.side is LONG:
         long += change
     else:
         short += change

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from twilight.domain import commands, orders, pool
 from twilight.wire import types as wire
@@ -82,20 +82,17 @@ def _state_from_wire(output: wire.Output) -> pool.StateOutput:
 
 
 def _commitment_to_json(commitment: pool.Commitment) -> Any:  # noqa: ANN401 - stands for the typed enumeration
-    return {"Open": wire.OpenCommitment(cast("Any", {"Integer": commitment.value}), tuple(commitment.blinding))}
+    value: Any = {"Integer": commitment.value}
+    return {"Open": wire.OpenCommitment(value, tuple(commitment.blinding))}
 
 
 def _state_to_json(state: pool.StateOutput) -> wire.Output:
     """Return the output with one-member dictionaries for the typed enumerations: the same bytes for less time."""
-    body = wire.StateBody(
-        state.nonce,
-        state.script_address,
-        state.owner,
-        _commitment_to_json(state.tlv),
-        (cast("Any", {"Commitment": _commitment_to_json(state.tps)}),),
-        state.timebounds,
-    )
-    return wire.Output("State", cast("Any", {"State": body}))
+    variables: Any = ({"Commitment": _commitment_to_json(state.tps)},)
+    tlv = _commitment_to_json(state.tlv)
+    body = wire.StateBody(state.nonce, state.script_address, state.owner, tlv, variables, state.timebounds)
+    data: Any = {"State": body}
+    return wire.Output("State", data)
 
 
 STATE_OUTPUT = encoded_once(Shape(_state_to_wire, _state_from_wire, _state_to_json), kept=4)

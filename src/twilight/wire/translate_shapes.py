@@ -133,7 +133,7 @@ class _Pair:
         arguments = []
         for place, (name, source) in enumerate(zip(self.names, sources, strict=True)):
             change = getattr(self.changed[name], direction) if name in self.changed else same
-            known[f"change_{place}"] = change
+            known[f"change_{place}"] = float if change is plain else change  # the guard has looked at it
             arguments.append(f"value.{source}" if change is same else f"change_{place}(value.{source})")
         arguments += beside
         source_text = f"def made({', '.join(['value', *beside])}):\n{guard}    return target({', '.join(arguments)})\n"
@@ -150,7 +150,10 @@ class _Pair:
         copied = [name for name in self.names if name not in self.changed]
         doubles = [f"value.{name}" for name in copied if hints[name] is float]
         doubles += [f"(value.{name} or 0.0)" for name in copied if hints[name] == float | None]
-        return f"    if not -limit < {' + '.join(doubles)} < limit:\n        raise NotPlain\n" if doubles else ""
+        checked = [" + ".join(doubles)] if doubles else []
+        checked += [f"value.{name}" for name, shape in self.changed.items() if shape.to_json is plain]
+        within = " and ".join(f"-limit < {number} < limit" for number in checked)
+        return f"    if not ({within}):\n        raise NotPlain\n" if checked else ""
 
 
 def record(

@@ -27,6 +27,8 @@ KINDS = {
     "garble": ({}, {"STALE", "DOWN"}),
     "offset": ({"bps": 400}, {"OUTLIER", "QUARANTINED"}),
     "cross": ({}, {"BAD_QUOTE"}),
+    "flood": ({"per_s": 500}, {"DOWN"}),
+    "drip": ({}, {"STALE", "DOWN"}),
 }
 BASE_STATE = str(Path(__file__).parents[1] / "local" / "venues" / "base.toml")
 QUICK = {
@@ -110,8 +112,8 @@ def suffer(folder: Path, feeder: processes.RunningFeeder, venue: str, kind: str)
     processes.until(lambda: states(feeder)[venue] in {"OK", "CLAMPED"}, f"{venue} after {kind}", within_s=60)
 
 
-MATRIX = [(venue, kind) for venue in sorted(VENUES) for kind in KINDS if kind != "offset"]
-ONE_EACH = list(zip(sorted(VENUES), cycle(["drop", "freeze", "delay", "garble", "silence", "cross"]), strict=False))
+MATRIX = [(venue, kind) for venue in sorted(VENUES) for kind in KINDS]
+ONE_EACH = list(zip(cycle(sorted(VENUES)), KINDS, strict=False))
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,13 @@ def test_the_refusal_of_the_main_product_closes_that_of_another_does_not() -> No
     assert session.close_reason == "subscription refused: no: BTC-USD is not a product"
 
 
+def test_a_refusal_that_is_repeated_is_told_once() -> None:
+    session = opened()
+    for number in range(5):
+        session.received('{"type":"error","message":"%d","reason":"USDT-USD is not a product"}' % number, 0)
+    assert session.refusals == ["0: USDT-USD is not a product"]
+
+
 def test_a_venue_that_asks_to_reconnect_is_obeyed() -> None:
     session = opened("okx")
     session.received('{"event":"notice","code":"64008","msg":"upgrade"}', 0)

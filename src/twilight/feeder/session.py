@@ -45,6 +45,7 @@ class Session:
         self._bad_ms: deque[int] = deque(maxlen=BAD_FRAMES_MAX)
         self.bad_frames = 0
         self.paused = False
+        self._refused_symbols: set[str | None] = set()
         self.refusals: list[str] = []
         self.close_reason: str | None = None
 
@@ -126,8 +127,10 @@ class Session:
                 self._refused(control)
 
     def _refused(self, control: Control) -> None:
-        """Close, unless it is a product beside the main one: its refusal must not cost the other."""
-        self.refusals.append(control.detail)
+        """Close, unless it is a product beside the main one: its refusal must not cost the other, and is told once."""
+        if control.symbol not in self._refused_symbols:
+            self._refused_symbols.add(control.symbol)
+            self.refusals.append(control.detail)
         if control.symbol in {None, self._main}:
             self._close(f"subscription refused: {control.detail}")
 

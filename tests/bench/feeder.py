@@ -1,8 +1,8 @@
 """P13: the index over eight venues, frames to ticks, against decoding the JSON of the same frames and nothing else.
 
-Ours is all that a tick costs without sockets: the venues' adapters, the books with their order and lag, and the
-step of the index every 250 ms. The peer is `json.loads` over the same frames; ``msgspec_ratio`` shows the same
-against msgspec's untyped decoder. Both take the recorded five minutes of eight venues.
+Ours is what makes the index: the venues' adapters, the books with their order and lag, and the step every 250 ms.
+The limits of a session, the signature and the record are not in it. The peer is `json.loads` over the same frames;
+``msgspec_ratio`` shows the same against msgspec's untyped decoder. Both take the recorded five minutes of eight venues.
 """
 
 import gzip

@@ -107,7 +107,7 @@ def test_the_refusal_of_the_main_product_closes_that_of_another_does_not() -> No
 def test_a_refusal_that_is_repeated_is_told_once() -> None:
     session = opened()
     for number in range(5):
-        session.received('{"type":"error","message":"%d","reason":"USDT-USD is not a product"}' % number, 0)
+        session.received(f'{{"type":"error","message":"{number}","reason":"USDT-USD is not a product"}}', 0)
     assert session.refusals == ["0: USDT-USD is not a product"]
 
 

@@ -1,5 +1,6 @@
 """The chain of a run: the core's own fake, met at the price of time and, now and then, of one's life."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,9 +19,13 @@ class SimChain:
 
     process: Process
     chain: ChainPort
+    is_written: Callable[[str], bool]
+    """Whether an intent of this id is in the log."""
 
     def send(self, intent: Intent) -> None:
         self.process.meet("chain: before sending")
+        if not self.is_written(intent.id):
+            self.process.complain(f"{intent.id} was sent before its intent was in the log")
         self.chain.send(intent)
         self.process.meet("chain: sent")
 
@@ -38,10 +43,12 @@ class SimChain:
         self.chain.close()
 
 
-def attaching(process: Process, url: str, payloads: PayloadCodec, clock: Clock) -> ChainPort:
+def attaching(
+    process: Process, is_written: Callable[[str], bool], url: str, payloads: PayloadCodec, clock: Clock
+) -> ChainPort:
     """Attach a core of the simulation."""
     chain = attach(url, payloads, clock)
-    return chain if isinstance(chain, NoChain) else SimChain(process, chain)
+    return chain if isinstance(chain, NoChain) else SimChain(process, chain, is_written)
 
 
 def unreliable(path: Path, random: Random) -> str:

@@ -10,11 +10,11 @@ from random import Random
 from typing import Any
 
 from tests.simulation.chain import attaching
-from tests.simulation.cluster import Cluster
+from tests.simulation.cluster import Cluster, Fate
 from tests.simulation.connections import Odds, SimKafka
 from tests.simulation.disk import Disk, FailingFiles
 from tests.simulation.election import Election
-from tests.simulation.machine import Killed, Machine, Process, StopWish
+from tests.simulation.machine import Killed, Machine, Process, SimChange, StopWish
 from tests.simulation.virtual_time import VirtualTime
 
 from twilight.bus import Aborted, Fenced
@@ -22,7 +22,8 @@ from twilight.core.clock import Clock
 from twilight.core.feed import AcceptedTick, Feed, Refusal
 from twilight.core.ids import Uuids
 from twilight.core.loop import Inbox
-from twilight.core.ports import World
+from twilight.core.ports import World, Writer
+from twilight.core.publisher import BackgroundPublisher, DirectPublisher, Publisher, Threads
 from twilight.core.server import Core, Surroundings
 from twilight.core.settings import CoreSettings
 from twilight.domain.state import State
@@ -30,6 +31,7 @@ from twilight.ops.errors import Unavailable
 from twilight.ops.health import Health
 
 RESTART_S = (0.1, 2.0)
+LOOKS_MAX = 50
 EXPECTED_ENDS = (Fenced, Aborted, Unavailable)
 
 Shown = tuple[str, int]
@@ -85,6 +87,8 @@ class CoreHost:
     odds: Odds
     records: Records
     on_fault: Callable[[str], None]
+    writes_beside: bool
+    """Whether the log is written beside the loop, as a process does it."""
     before_start: Callable[["CoreHost"], None] = lambda _host: None
     life: Life | None = None
     is_down: bool = False
@@ -150,7 +154,7 @@ class CoreHost:
             self._bury(life)
 
     def _bury(self, life: Life) -> None:
-        life.process.alive = False
+        life.process.die()
         if life.is_buried:
             return
         life.is_buried = True
@@ -171,8 +175,34 @@ class CoreHost:
             stop,  # type: ignore[arg-type]
             self.files(process),
             self.name,
-            World(kafka, kafka.in_background, uuids, attach=partial(attaching, process)),
+            World(
+                kafka,
+                kafka.in_background,
+                uuids,
+                self._publisher(kafka),
+                attach=partial(attaching, process, self._is_written),
+            ),
         )
+
+    def _is_written(self, intent_id: str) -> bool:
+        """Return whether the transaction that holds an intent is decided, marked or not."""
+        intents = self.clusters[self.settings.broker].ensure(self.settings.core_intent_topic)
+        return any(
+            entry.record is not None
+            and entry.transaction is not None
+            and entry.transaction.fate is Fate.COMMITTED
+            and intent_id.encode() in (entry.record.key or b"")
+            for entry in intents.entries
+        )
+
+    def _publisher(self, kafka: SimKafka) -> Callable[[Writer, str, int], Publisher]:
+        """Return what makes the publisher: the one of the process, in threads of the simulation, or the plain one."""
+        if not self.writes_beside:
+            return DirectPublisher
+        process = kafka.process
+        process.looks_left = LOOKS_MAX
+        threads = Threads(kafka.in_background, partial(SimChange, process), process.sleep)
+        return partial(BackgroundPublisher, threads=threads)
 
     def files(self, process: Process) -> FailingFiles:
         path = self.folder / self.name / "snapshot"

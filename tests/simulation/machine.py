@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.simulation.virtual_time import NS, VirtualTime
+from tests.simulation.virtual_time import NS, Task, VirtualTime
 
 from twilight.core.clock import Clock
 from twilight.ops.errors import Unavailable
 
 IDLE_S = (0.004, 0.03)
+LOOKS = frozenset({"poll", "read", "change", "end offset", "chain: heard"})
 
 
 class Killed(BaseException):
@@ -35,20 +36,30 @@ class Process:
     faults: list[str] = field(default_factory=list)
     written: dict[str, int] = field(default_factory=dict)
     """The newest offset in each topic that it knows to be committed."""
+    changes: list["SimChange"] = field(default_factory=list)
+    """What its threads wait for."""
+    looks_left: int = 0
+    """How often the thread that decides may look at the world before it hears that a transaction failed."""
 
     def meet(self, what: str, seconds: tuple[float, float] = (0.0001, 0.002)) -> None:
         """Pass one point at which the process meets the world: it takes time, and the process may die there."""
         if not self.alive:
             raise Killed
-        if self.fenced and what != "poll":
-            self.complain(f"a core that was told that its transaction failed went on: {what}")
+        if self.fenced:
+            self._check_ends(what)
         self.meetings[what] += 1
         if self.crash_after is not None:
             self.crash_after -= 1
             if self.crash_after < 0:
-                self.alive = False
+                self.die()
                 raise Killed
         self.sleep(self.random.uniform(*seconds))
+
+    def _check_ends(self, what: str) -> None:
+        """Complain, but for a thread that only looks at the world until it hears of it."""
+        self.looks_left -= what != "poll"
+        if what not in LOOKS or self.looks_left < 0:
+            self.complain(f"a core that was told that its transaction failed went on: {what}")
 
     def complain(self, fault: str) -> None:
         """Say that it does what no core may do; that ends the run."""
@@ -65,8 +76,14 @@ class Process:
 
     def kill(self) -> None:
         """End it at once; its threads notice when they wake, which may be long after."""
-        self.alive = False
+        self.die()
         self.on_death()
+
+    def die(self) -> None:
+        """Be no more; threads that wait for each other would do so for ever."""
+        self.alive = False
+        for change in self.changes:
+            change.notify_all()
 
     @property
     def is_stopped(self) -> bool:
@@ -89,6 +106,32 @@ class Process:
             if self.time.now_ns >= deadline_ns:
                 raise Unavailable(f"{what}: no answer within {timeout_s} s")
             self.sleep(0.2)
+
+
+@dataclass
+class SimChange:
+    """Stands where `threading.Condition` stands; one thread of the simulation runs at a time, so nothing is held."""
+
+    process: Process
+    _waiting: list[Task] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.process.changes.append(self)
+
+    def __enter__(self) -> bool:
+        return True
+
+    def __exit__(self, *_fault: object) -> None:
+        """Nothing was held."""
+
+    def wait_for(self, holds: Callable[[], object]) -> object:
+        while not (held := holds()):
+            self.process.time.park(self._waiting)
+            self.process.meet("change", (0.0, 0.0005))
+        return held
+
+    def notify_all(self) -> None:
+        self.process.time.wake(self._waiting)
 
 
 @dataclass

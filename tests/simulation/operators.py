@@ -72,12 +72,12 @@ class Operator:
                 host.life.around.inbox.requests.append(Request(request, "operator", self._heard(host)))  # type: ignore[arg-type]
 
     def _heard(self, host: Any) -> Callable[[bytes], None]:
-        """The state behind an answer must be in the log by now."""
+        """The state behind an answer must be in the log by now; one that is written beside the loop goes on before."""
         process, engine = host.process, host.life.core._engine
 
         def respond(body: bytes) -> None:
             self.answers.append(body)
-            if EVENTS in process.written:
+            if EVENTS in process.written and not host.writes_beside:
                 self.run.records.shown.append((state_hash(engine.state), process.written[EVENTS]))
 
         return respond

@@ -26,6 +26,7 @@ HOME, AWAY = "home:9092", "away:9092"
 QUEUES = {"near": (HOME, "CLIENT-REQUEST"), "far": (AWAY, "CLIENT-REQUEST-FAR")}
 EVENTS, FAILED = "CoreEventLogTopic", "CLIENT-FAILED-REQUEST"
 CHAINS = 0.5
+WRITE_BESIDE = 0.75
 CALM_S = 5.0
 CALM_TIMES_MAX = 24
 
@@ -62,10 +63,14 @@ class Run:
     notes: list[str] = field(default_factory=list)
     has_chain: bool | None = None
     """Whether a chain is attached; None: the seed decides."""
+    writes_beside: bool | None = None
+    """Whether the log is written beside the loop, as a process does it; None: the seed decides."""
 
     def __post_init__(self) -> None:
         if self.has_chain is None:
             self.has_chain = self._random("chain").random() < CHAINS
+        if self.writes_beside is None:
+            self.writes_beside = self._random("publisher").random() < WRITE_BESIDE
         self.chain_path = self.folder / "chain.jsonl"
         self.clusters = {name: Cluster(name, self.time, self._random(name)) for name in (HOME, AWAY)}
         self.queues = {name: self.clusters[brokers].ensure(topic) for name, (brokers, topic) in QUEUES.items()}
@@ -197,6 +202,7 @@ class Run:
             self.odds,
             self.records,
             self._fault,
+            bool(self.writes_beside),
         )
 
     def _fault(self, text: str) -> None:

@@ -27,8 +27,14 @@ class ShortDay(Run):
 
 @pytest.mark.parametrize("meeting", range(0, MEETINGS, STEP))
 @pytest.mark.parametrize("has_chain", [False, True], ids=["alone", "with a chain"])
-def test_a_core_may_die_at_any_moment(meeting: int, has_chain: bool, tmp_path: Path) -> None:  # noqa: FBT001  # a parameter
-    day = ShortDay(7, tmp_path, commands_per_s=10.0, trouble_s=9.0, has_chain=has_chain)
+@pytest.mark.parametrize("writes_beside", [False, True], ids=["plain", "beside"])
+def test_a_core_may_die_at_any_moment(
+    meeting: int,
+    has_chain: bool,  # noqa: FBT001  # a parameter
+    writes_beside: bool,  # noqa: FBT001  # a parameter
+    tmp_path: Path,
+) -> None:
+    day = ShortDay(7, tmp_path, commands_per_s=10.0, trouble_s=9.0, has_chain=has_chain, writes_beside=writes_beside)
     day.dies_at = meeting
     outcome = day.go()
     assert not outcome.faults, f"died at meeting {meeting}: {outcome.text()}"

@@ -7,24 +7,25 @@ import pytest
 from tests.simulation.run import Outcome, Run
 
 from twilight.bus import Aborted
-from twilight.core import keeper, loop, memory
+from twilight.core import keeper, loop, memory, publisher
 from twilight.core.cycle import FeedWatch
 from twilight.core.exchange import Exchange
 from twilight.core.feed import FeedStatus
 from twilight.core.intake import Intake
+from twilight.core.publisher import BackgroundPublisher, Publication
 from twilight.domain.state import State
 
-SEEDS = (1, 6, 2, 7, 8)
+SEEDS = (1, 12, 6, 2, 7, 8)
 
 
-def found(folder: Path, text: str) -> bool:
+def found(folder: Path, text: str, *, writes_beside: bool | None = None) -> bool:
     """Return whether one of some seeds finds a fault that says so."""
-    return any(text in fault for outcome in runs(folder) for fault in outcome.faults)
+    return any(text in fault for outcome in runs(folder, writes_beside) for fault in outcome.faults)
 
 
-def runs(folder: Path) -> Any:
+def runs(folder: Path, writes_beside: bool | None) -> Any:  # noqa: FBT001  # as the run has it
     for seed in SEEDS:
-        outcome: Outcome = Run(seed, folder / str(seed)).go()
+        outcome: Outcome = Run(seed, folder / str(seed), writes_beside=writes_beside).go()
         yield outcome
 
 
@@ -38,7 +39,33 @@ def test_a_core_that_goes_on_after_a_failed_transaction(monkeypatch: pytest.Monk
             return
 
     monkeypatch.setattr(loop.Loop, "publish", publish_regardless)
-    assert found(tmp_path, "went on")
+    assert found(tmp_path, "went on", writes_beside=False)
+
+
+def test_a_publisher_that_goes_on_after_a_failed_transaction(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write_down = publisher.write_down
+
+    def write_down_regardless(publications: Any, writer: Any, topic: str, offset: int) -> int:
+        try:
+            return write_down(publications, writer, topic, offset)
+        except Aborted:
+            return offset
+
+    monkeypatch.setattr(publisher, "write_down", write_down_regardless)
+    assert found(tmp_path, "went on", writes_beside=True)
+
+
+def test_a_publisher_that_tells_before_it_has_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    take = BackgroundPublisher._take
+
+    def tell_first(self: BackgroundPublisher) -> list[Publication]:
+        taken = take(self)
+        for answer in (answer for publication in taken for answer in publication.answers):
+            answer()
+        return [Publication(publication.batch, ()) for publication in taken]
+
+    monkeypatch.setattr(BackgroundPublisher, "_take", tell_first)
+    assert found(tmp_path, "before its intent was in the log", writes_beside=True)
 
 
 def test_a_snapshot_that_names_the_wrong_offset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

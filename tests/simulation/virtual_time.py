@@ -66,6 +66,20 @@ class VirtualTime:
         self._main.release()
         task.turn.acquire()
 
+    def park(self, where: list[Task]) -> None:
+        """Let the running thread wait at a place until `wake` is told of that place."""
+        task = self._running
+        assert task is not None, "only a thread of the simulation can wait"
+        where.append(task)
+        self._main.release()
+        task.turn.acquire()
+
+    def wake(self, where: list[Task]) -> None:
+        """Let all threads that wait at a place go on, once the one that runs now sleeps."""
+        for task in where:
+            self._push(self.now_ns, task)
+        where.clear()
+
     def run(self, duration_s: float) -> None:
         """Let the time pass."""
         self._until_ns = self.now_ns + int(duration_s * NS)

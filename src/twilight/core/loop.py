@@ -84,7 +84,8 @@ class Loop:
         return busy
 
     def idle(self) -> None:
-        """Wait a moment: nothing was there."""
+        """Wait a moment: nothing was there. A batch that failed meanwhile ends the loop although nothing follows it."""
+        self._publisher.check()
         self._clock.sleep(IDLE_S)
 
     def publish(self) -> None:

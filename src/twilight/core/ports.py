@@ -4,7 +4,6 @@ The process uses `real_world()`. The simulation in `tests/simulation` puts a wor
 virtual time and a log that fails on purpose, and runs the same core in it.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +15,7 @@ from twilight.core.chain import ChainPort, attach
 from twilight.core.clock import Clock
 from twilight.core.ids import Uuids
 from twilight.core.leader import Leadership
-from twilight.core.publisher import BackgroundPublisher, DirectPublisher, Publisher
+from twilight.core.publisher import BackgroundPublisher, DirectPublisher, Publisher, in_thread
 from twilight.domain.chain import PayloadCodec
 
 
@@ -131,8 +130,4 @@ class World:
 
 def real_world(*, rust_readers: bool = False) -> World:
     """Return the world of a process."""
-    return World(RealKafka(rust_readers=rust_readers), _in_thread, Uuids(), BackgroundPublisher, Forked)
-
-
-def _in_thread(name: str, work: Callable[[], None]) -> None:
-    threading.Thread(target=work, name=name, daemon=True).start()
+    return World(RealKafka(rust_readers=rust_readers), in_thread, Uuids(), BackgroundPublisher, Forked)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from twilight.core import metrics
@@ -42,6 +43,9 @@ class Publisher(Protocol):
     def submit(self, publication: Publication) -> None:
         """Take the next publication; raises what went wrong with an earlier one."""
 
+    def check(self) -> None:
+        """Raise what went wrong with a publication, if anything did."""
+
     def settle(self) -> None:
         """Return when everything that was submitted is in the log; raises what went wrong."""
 
@@ -58,22 +62,58 @@ class DirectPublisher:
         """Write the batch and tell what waited for it."""
         self.offset = write_down([publication], self._writer, self._topic, self.offset)
 
+    def check(self) -> None:
+        """Return: what went wrong was raised by `submit`."""
+
     def settle(self) -> None:
         """Return: nothing is ever on its way."""
+
+
+class Change(Protocol):
+    """What two threads wait for; as `threading.Condition`."""
+
+    def __enter__(self) -> bool:
+        """Hold what is shared alone."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Let go of it."""
+
+    def wait_for(self, holds: Callable[[], object]) -> object:
+        """Let go of it until somebody has told of a change that makes the condition hold."""
+
+    def notify_all(self) -> None:
+        """Tell of a change."""
+
+
+def in_thread(name: str, work: Callable[[], None]) -> None:
+    """Run the work beside everything else; it ends with the process."""
+    threading.Thread(target=work, name=name, daemon=True).start()
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """What the publisher asks of threads; the simulation puts its own in their place."""
+
+    start: Callable[[str, Callable[[], None]], None] = in_thread
+    change: Callable[[], Change] = threading.Condition
+    sleep: Callable[[float], None] = time.sleep
 
 
 class BackgroundPublisher:
     """Writes in a thread of its own; what waits there becomes one transaction."""
 
-    def __init__(self, writer: "Writer", topic: str, offset: int) -> None:
+    def __init__(self, writer: "Writer", topic: str, offset: int, threads: Threads = Threads()) -> None:
         self._writer = writer
         self._topic = topic
         self.offset = offset
-        self._change = threading.Condition()
+        self._change = threads.change()
+        self._sleep = threads.sleep
         self._waiting: deque[Publication] = deque()
         self._writing: Sequence[Publication] = ()
         self._fault: BaseException | None = None
-        threading.Thread(target=self._work, name="publisher", daemon=True).start()
+        threads.start("publisher", self._work)
 
     def submit(self, publication: Publication) -> None:
         """Queue the publication; waits while too many are on their way."""
@@ -82,6 +122,11 @@ class BackgroundPublisher:
             self._raise_fault()
             self._waiting.append(publication)
             self._change.notify_all()
+
+    def check(self) -> None:
+        """Raise what went wrong with a publication, if anything did."""
+        with self._change:
+            self._raise_fault()
 
     def settle(self) -> None:
         """Wait until everything that was submitted is in the log."""
@@ -99,7 +144,7 @@ class BackgroundPublisher:
                 publications = self._take()
                 self.offset = write_down(publications, self._writer, self._topic, self.offset)
                 self._done()
-                time.sleep(BETWEEN_TRANSACTIONS_S)
+                self._sleep(BETWEEN_TRANSACTIONS_S)
         except BaseException as fault:  # noqa: BLE001 - raised again in the loop
             with self._change:
                 self._fault = fault

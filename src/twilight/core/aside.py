@@ -70,13 +70,17 @@ class Forked:
             self._given += chunk
         if time.monotonic() > self._deadline_s:
             os.kill(self._pid, signal.SIGKILL)
-            self._ended()
+            self._reap()
             raise WorkFailed(f"expected a result within {WORK_S_MAX} s, found none")
         return None
 
-    def _ended(self) -> bytes:
+    def _reap(self) -> int:
+        """Wait for the end of the child and return its status."""
         os.close(self._output)
-        _, status = os.waitpid(self._pid, 0)
+        return os.waitpid(self._pid, 0)[1]
+
+    def _ended(self) -> bytes:
+        status = self._reap()
         if status != 0:
             found = self._given.decode(errors="replace") or f"status {status}"
             raise WorkFailed(f"the copy of the state was of no use: {found}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from twilight.bus import (
     Aborted,
@@ -24,6 +24,7 @@ from twilight.ops.errors import Corrupt, Unavailable
 pytestmark = pytest.mark.servers
 
 NOWHERE = "127.0.0.1:1"
+RUST_FETCH_BYTES = 32_768
 
 
 @pytest.fixture
@@ -77,6 +78,34 @@ def test_a_transaction_returns_the_offset_of_its_last_record(
     with LogReader(kafka, log, start="earliest") as reader:
         assert [record.value for record in read_to_end(reader)] == [b"1", b"2", b"3"]
         assert reader.position() == reader.end_offset() == 5
+
+
+def test_a_reader_like_the_references_which_takes_no_larger_answer_reads_what_was_written_for_it(
+    kafka: str, log: str
+) -> None:  # F1
+    writer = TransactionalProducer(kafka, f"writer-of-{log}", rust_readers=True)
+    writer.init()
+    written = [b"%04d" % number + bytes(1_000) for number in range(500)]
+    writer.publish([(log, None, value) for value in written])
+    small = Consumer(
+        {
+            "bootstrap.servers": kafka,
+            "group.id": log,
+            "fetch.max.bytes": RUST_FETCH_BYTES,
+            "message.max.bytes": RUST_FETCH_BYTES,
+            "receive.message.max.bytes": RUST_FETCH_BYTES + 512,
+            "log_level": 2,
+        }
+    )
+    small.assign([TopicPartition(log, 0, 0)])
+    found: list[bytes | None] = []
+    while len(found) < len(written):
+        messages = small.consume(1_000, 10.0)
+        assert messages
+        assert [message.error() for message in messages if message.error() is not None] == []
+        found += [message.value() for message in messages]
+    small.close()
+    assert found == written
 
 
 def test_a_reader_starts_where_it_is_told(kafka: str, log: str, writer: TransactionalProducer) -> None:

@@ -12,7 +12,7 @@ from tests.domain.exchange import slices_of
 from twilight.bus import Record
 from twilight.core import exchange as exchange_module
 from twilight.core.arrivals import RECORD_BYTES_MAX, read_arrival
-from twilight.core.exchange import Exchange, Topics
+from twilight.core.exchange import RUST_EVENT_BYTES_MAX, Exchange, Topics
 from twilight.core.ids import Uuids
 from twilight.core.recovery import fold
 from twilight.domain import evolve as evolve_module
@@ -117,6 +117,18 @@ def test_an_event_that_the_log_would_not_take_is_not_decided(exchange: Exchange)
     assert failed == "failed"
     assert "expected a record of at most 1500 bytes" in answer["TxHash"]["reason"]
     assert not small.engine.state.positions
+
+
+def test_where_the_reference_reads_no_record_is_larger_than_what_it_fetches(exchange: Exchange) -> None:  # F1
+    small = Exchange(exchange.engine, Topics("events", "failed", "intents"), RUST_EVENT_BYTES_MAX)
+    order = json.loads(create("a", REQUEST))
+    order["CreateTraderOrder"][2] = "00" * 50_000
+    small.take_arrival(read_arrival(record(json.dumps(order).encode()), "main", "topic-id"), NOW)
+    records = small.end_batch().records
+    assert [topic for topic, _, _ in records] == ["events", "failed"]
+    assert b"SerializationError" in records[0][2]
+    assert all(len(key or b"") + len(value) <= RUST_EVENT_BYTES_MAX for _, key, value in records)
+    assert "a" not in exchange.engine.state.trader_accounts
 
 
 def test_a_repeated_request_id_changes_nothing_and_emits_nothing(exchange: Exchange) -> None:

@@ -174,6 +174,41 @@ def test_a_core_whose_settings_are_wrong_says_every_fault_in_a_line(
     assert "FILLED_ON_MARKET" in text
 
 
+@pytest.mark.parametrize("setting", ["CORE_EVENT_LOG", "CORE_INTENT_TOPIC"])
+def test_a_core_does_not_write_a_log_that_is_compacted(
+    setting: str, environment: dict[str, str], tmp_path: Path
+) -> None:  # W-23
+    topic = environment[setting]
+    ensure(environment["BROKER"], [TopicSpec(topic, cleanup="compact")])
+    with running(environment, tmp_path / "core.log") as core:
+        assert core.process is not None
+        assert core.process.wait(30) == 2
+    assert f"{topic}: expected cleanup.policy=delete" in (tmp_path / "core.log").read_text()
+    assert whole_log(environment["BROKER"], topic) == []
+
+
+def test_a_core_that_writes_for_the_references_readers_refuses_what_they_cannot_fetch(
+    environment: dict[str, str], tmp_path: Path
+) -> None:  # F1
+    large = json.loads(create("a", request_id(1)))
+    large["CreateTraderOrder"][2] = "00" * 50_000
+    environment["RUST_READERS"] = "true"
+    producer = Producer(environment["BROKER"])
+    ensure(environment["BROKER"], [TopicSpec(environment["RPC_CLIENT_REQUEST"])])
+    with running(environment, tmp_path / "core.log") as core:
+        core.until_serving()
+        for value in (json.dumps(large).encode(), create("b", request_id(2))):
+            producer.send(environment["RPC_CLIENT_REQUEST"], b"key", value)
+        producer.flush(10)
+        found = [
+            until(lambda at=at: answer_at(environment, environment["RPC_CLIENT_REQUEST"], at), "it is answered", 20)
+            for at in (0, 1)
+        ]
+    assert [answer["order_status"] for answer in found] == ["SerializationError", "FILLED"]
+    log = whole_log(environment["BROKER"], environment["CORE_EVENT_LOG"])
+    assert max(len(record.value or b"") for record in log) < 31 * 1024
+
+
 def test_a_standby_refuses_an_administrators_call_at_once(
     core: CoreProcess, environment: dict[str, str], tmp_path: Path
 ) -> None:

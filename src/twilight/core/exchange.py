@@ -215,7 +215,9 @@ class Exchange:
     def _keep_bytes(self, arrival: Arrival, conditions: Conditions) -> None:
         """Write the bytes as the order gateways write what they refuse: a JSON string of hex (wire 7.1)."""
         key = f"CoreCommandfailed-{conditions.now_us}".encode()
-        self.batch.add_beside((self._topics.failed, key, msgspec.json.encode(kept_bytes(arrival.value).hex())))
+        room = (self._event_bytes_max - len(key) - 2) // 2  # two hex digits a byte, between quotation marks
+        kept = kept_bytes(arrival.value)[:room]
+        self.batch.add_beside((self._topics.failed, key, msgspec.json.encode(kept.hex())))
 
 
 def _decided_otherwise(steps: Iterator[Sequence[Event]], fault: Unencodable) -> Sequence[Event] | None:

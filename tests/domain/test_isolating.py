@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.domain.exchange import Exchange, answers, statuses
+from tests.domain.exchange import Exchange, aggregates, answers, statuses
 
 from twilight.domain import liquidation, settlement
 from twilight.domain import ticks as ticks_module
 from twilight.domain.errors import Corrupt
+from twilight.domain.inputs import UpdateRiskParamsCall
 
 
 @pytest.fixture
@@ -81,6 +82,36 @@ def test_a_limit_that_cannot_be_filled_rests_on(exchange: Exchange, monkeypatch:
     mended.append(True)
     exchange.wait(5)
     assert statuses(exchange.tick(63_900)) == ["FILLED"]
+
+
+def test_a_limit_that_failed_while_another_rests_on_is_not_tried_again_at_every_tick(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tick takes them out one by one then, so the one that failed was never out of its set."""
+    exchange.open("A", limit=64_000)
+    exchange.open("B", limit=64_000, margin=380_000)  # with A, and C beside it, larger than the market
+    exchange.open("C", limit=64_000, margin=380_000)
+    exchange.admin(UpdateRiskParamsCall(max_net_mult=0.025))
+    real, mended, tried = ticks_module.fill_resting, list[bool](), list[str]()
+
+    def fill_resting(case: Any, position: Any, **more: Any) -> Iterator[Any]:
+        tried.append(position.order.account_id)
+        assert more["remove_first"]
+        if is_a(position) and not mended:
+            raise TypeError("a fault of ours")
+        yield from real(case, position, **more)
+
+    monkeypatch.setattr(ticks_module, "fill_resting", fill_resting)
+    made = exchange.tick(63_900)
+    assert statuses(made) == ["Error", "FILLED"]
+    assert f"AddOpenLimitPrice-{exchange.uuid('A')}" in aggregates(made)
+    assert statuses(exchange.tick(63_900)) == []
+    assert tried == ["A", "B"]
+    exchange.assert_recoverable()
+    mended.append(True)
+    exchange.wait(5)
+    assert statuses(exchange.tick(63_900)) == ["FILLED"]
+    assert exchange.state.retries == {}
 
 
 def test_a_state_that_is_in_doubt_still_stops_the_core(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -239,6 +239,7 @@ def _order_filled(state: State, event: TraderOrderUpdate) -> None:
     position.order = order
     position.margin_fee_pct = state.fees.filled_on_limit
     position.legs = None
+    state.retries.pop(order.uuid, None)
     _fill(state, position)
 
 

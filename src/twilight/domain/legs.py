@@ -126,12 +126,12 @@ def leg_metadata(metadata: Metadata | None, leg: Trigger) -> Metadata:
 def set_event(
     case: Case, action: SetAction, order: TraderOrder, price: float, metadata: Metadata | None = None
 ) -> SortedSetDBUpdate:
-    """Return the event that a trigger was put; all three kinds share the close limit's aggregate (wire 1.5)."""
+    """Return the event that an order was put into a set; the three triggers share one aggregate (wire 1.5)."""
     metadata = metadata or case.metadata
     if action in _LEG_OF:
         metadata = leg_metadata(metadata, _LEG_OF[action])
     command = SortedSetCommand(action, order.uuid, price, order.side)
-    if action is SetAction.ADD_LIQUIDATION:
+    if action in {SetAction.ADD_LIQUIDATION, SetAction.ADD_OPEN_LIMIT}:
         agg_id = f"{action.value}-{order.uuid}"
     else:
         agg_id = f"{ADD_AGG if action.value.startswith('Add') else UPDATE_AGG}-{order.uuid}"

@@ -221,13 +221,13 @@ def check_fills(case: Case) -> Iterator[Sequence[Event]]:
         for uuid in filling[side]:
             resting = case.state.positions[uuid]
             steps = fill_resting(case, resting, remove_first=not whole[side])
-            yield from isolated(case, resting.order, steps, partial(_resting_again, case, resting.order, whole[side]))
+            yield from isolated(case, resting.order, steps, partial(_resting_again, case, resting.order))
 
 
-def _resting_again(case: Case, order: TraderOrder, taken_out: bool) -> list[Event]:  # noqa: FBT001  # bound by `partial`
-    """Return a resting order into its set, if the tick has taken it out."""
+def _resting_again(case: Case, order: TraderOrder) -> list[Event]:
+    """Return a resting order into its set, from which the tick may have taken it, to be tried again later."""
     metadata = retry_metadata(case, order.uuid)
-    return [set_event(case, SetAction.ADD_OPEN_LIMIT, order, order.entry_price, metadata)] if taken_out else []
+    return [set_event(case, SetAction.ADD_OPEN_LIMIT, order, order.entry_price, metadata)]
 
 
 BySide = dict[Side, list[str]]

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.simulation.run import Run
 
@@ -37,3 +38,14 @@ def test_a_seed_gives_the_same_log_to_the_last_byte(tmp_path: Path) -> None:
     first, second, other = (run.go() for run in runs)
     assert (first.digest, first.ends) == (second.digest, second.ends)
     assert first.digest != other.digest
+
+
+def test_a_leader_that_starts_again_does_not_read_its_own_intents_again(tmp_path: Path) -> None:
+    run = Run(2, tmp_path, has_chain=True)
+    outcome = run.go()
+    assert not outcome.faults, outcome.text()
+    intents = run.clusters[run.hosts[0].settings.broker].ensure(run.hosts[0].settings.core_intent_topic)
+    written = [record.offset for record, _ in intents.committed()]
+    newest = max(msgspec.json.decode(body)["next_intent"] for body in run.records.snapshots)
+    assert len(written) > 20
+    assert newest == written[-1] + 1

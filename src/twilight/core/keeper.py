@@ -46,7 +46,7 @@ class Keeper:
         interval_s: float,
         clock: Clock,
         aside: Callable[[Work], Job],
-        next_intent: int,
+        next_intent: Callable[[], int],
     ) -> None:
         self._health = health
         self._clock = clock
@@ -101,7 +101,7 @@ class Keeper:
 
     def _work(self, state: State, offset: int, *, saves: bool) -> Work:
         """Return what is to be done on a copy of the state as it is now."""
-        next_intent = self._next_intent
+        next_intent = self._next_intent()
         taken_ns = self._clock.wall_ns()
 
         def work() -> bytes:

@@ -64,6 +64,10 @@ class Loop:
         """The offset of the last event that is in the log; after `settle` it is the state's."""
         return self._publisher.offset
 
+    def written(self, topic: str) -> int:
+        """Return the offset of the last record that this core wrote to a topic, -1 before the first."""
+        return self._publisher.written.get(topic, -1)
+
     def turn(self) -> bool:
         """Take, decide, publish and answer what waits now; return whether there was anything."""
         arrivals = self._queues.read(self._batch_commands_max) if self._has_room() else []

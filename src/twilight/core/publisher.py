@@ -38,7 +38,12 @@ class Publication:
 class Publisher(Protocol):
     """Takes publications in their order."""
 
-    offset: int
+    written: dict[str, int]
+    """The offset of the newest record of each topic that was written to."""
+
+    @property
+    def offset(self) -> int:
+        """The offset of the newest event."""
 
     def submit(self, publication: Publication) -> None:
         """Take the next publication; raises what went wrong with an earlier one."""
@@ -56,11 +61,16 @@ class DirectPublisher:
     def __init__(self, writer: "Writer", topic: str, offset: int) -> None:
         self._writer = writer
         self._topic = topic
-        self.offset = offset
+        self.written = {topic: offset}
+
+    @property
+    def offset(self) -> int:
+        """The offset of the newest event."""
+        return self.written[self._topic]
 
     def submit(self, publication: Publication) -> None:
         """Write the batch and tell what waited for it."""
-        self.offset = write_down([publication], self._writer, self._topic, self.offset)
+        write_down([publication], self._writer, self._topic, self.written)
 
     def check(self) -> None:
         """Return: what went wrong was raised by `submit`."""
@@ -107,13 +117,18 @@ class BackgroundPublisher:
     def __init__(self, writer: "Writer", topic: str, offset: int, threads: Threads = Threads()) -> None:
         self._writer = writer
         self._topic = topic
-        self.offset = offset
+        self.written = {topic: offset}
         self._change = threads.change()
         self._sleep = threads.sleep
         self._waiting: deque[Publication] = deque()
         self._writing: Sequence[Publication] = ()
         self._fault: BaseException | None = None
         threads.start("publisher", self._work)
+
+    @property
+    def offset(self) -> int:
+        """The offset of the newest event."""
+        return self.written[self._topic]
 
     def submit(self, publication: Publication) -> None:
         """Queue the publication; waits while too many are on their way."""
@@ -142,7 +157,7 @@ class BackgroundPublisher:
         try:
             while True:
                 publications = self._take()
-                self.offset = write_down(publications, self._writer, self._topic, self.offset)
+                write_down(publications, self._writer, self._topic, self.written)
                 self._done()
                 self._sleep(BETWEEN_TRANSACTIONS_S)
         except BaseException as fault:  # noqa: BLE001 - raised again in the loop
@@ -165,19 +180,18 @@ class BackgroundPublisher:
             self._change.notify_all()
 
 
-def write_down(publications: Sequence[Publication], writer: "Writer", topic: str, offset: int) -> int:
-    """Write the batches as one transaction, tell what waited for them, and return the offset of the topic's last event.
+def write_down(publications: Sequence[Publication], writer: "Writer", topic: str, written: dict[str, int]) -> None:
+    """Write the batches as one transaction, note how far each topic is written, and tell what waited for them.
 
-    It is the offset given where none was written: all records stand beside the log.
+    No event may be among them: then all records stand beside the log, and the offset of its topic stays.
     """
     batches = [publication.batch for publication in publications if publication.batch.count]
     if batches:
         begun = time.perf_counter()
         records = chain.from_iterable(batch.records for batch in batches)
-        offset = writer.publish(records).get(topic, offset)
+        written.update(writer.publish(records))
         seconds = time.perf_counter() - begun
         for batch in batches:
-            metrics.note_batch(batch, seconds, offset)
+            metrics.note_batch(batch, seconds, written[topic])
     for answer in chain.from_iterable(publication.answers for publication in publications):
         answer()
-    return offset

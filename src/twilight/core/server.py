@@ -189,8 +189,9 @@ class Core:
         """Fence the one before, read to the end, and serve (decisions C3)."""
         settings, around = self._settings, self._around
         writer = self._kafka.writer(settings.broker, settings.core_transactional_id, settings.kafka_timeout_s)
-        self._until_available(writer.init)
-        self._until_available(past.to_end)
+        self._until_available(writer.init, leadership)
+        self._until_available(past.to_end, leadership)
+        _check_leads(leadership)  # it may have taken long: whoever was chosen meanwhile is left alone from here on
         rest_collector()
         around.feed.remember(self._engine.state.ticks)
         around.inbox.ticks.clear()
@@ -219,7 +220,8 @@ class Core:
             settings.snapshot_interval_s,
             around.clock,
             around.world.aside,
-            past.intents.position,  # as far as was read: the end of the topic may be another leader's already
+            # what was read, and what this leader wrote: the end of the topic may be another's already
+            lambda: max(past.intents.position, loop.written(settings.core_intent_topic) + 1),
         )
         if self._engine.state.pool.log_sequence == 0:
             exchange.take(
@@ -242,8 +244,7 @@ class Core:
     ) -> None:
         feed = self._around.feed
         while not self._around.stop.is_set() and not loop.exit_asked:
-            if not leadership.poll(0.0):
-                raise Fenced("this core does not lead any more")
+            _check_leads(leadership)
             if not loop.turn():
                 loop.idle()
             if keeper.due():
@@ -254,8 +255,11 @@ class Core:
         loop.settle()
         keeper.save(self._engine.state, loop.offset)
 
-    def _until_available(self, action: Callable[[], T]) -> T:
-        """Return what the action gives, trying again while Kafka is away; a stop ends the trying."""
+    def _until_available(self, action: Callable[[], T], leadership: Membership | None = None) -> T:
+        """Return what the action gives, trying again while Kafka is away; a stop, or a lost lead, ends the trying.
+
+        A member that is not polled for minutes is put out of the group, and would fence whoever leads by then.
+        """
         while True:
             try:
                 return action()
@@ -264,6 +268,14 @@ class Core:
                 log.warning("kafka is away", reason=str(away))
                 if self._around.stop.wait_blocking(away.retry_after_s):
                     raise
+                if leadership is not None:
+                    _check_leads(leadership)
+
+
+def _check_leads(leadership: Membership) -> None:
+    """Serve the membership; raises `Fenced` when this core does not lead any more."""
+    if not leadership.poll(0.0):
+        raise Fenced("this core does not lead any more")
 
 
 def _engine(around: Surroundings) -> Engine:

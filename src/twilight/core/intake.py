@@ -44,20 +44,19 @@ class Intake(Generic[T]):
         """Return the commands that need not wait for a tick: all of them when the feed has been silent."""
         if self._heard_ms is None:
             self._heard_ms = now_ms
-        if now_ms - self._heard_ms < self._silence_ms:
-            return self._due()
+        return self._due() if now_ms - self._heard_ms < self._silence_ms else self._all()
+
+    def _due(self) -> list[T]:
+        if self._ticks_to_wait == 0:
+            return self._all()
+        due: list[T] = []
+        ticks = self._last_ticks_ms
+        if len(ticks) == self._ticks_to_wait:
+            while self._waiting and self._waiting[0][0] < ticks[0]:
+                due.append(self._waiting.popleft()[1])
+        return due
+
+    def _all(self) -> list[T]:
         due = [command for _, command in self._waiting]
         self._waiting.clear()
         return due
-
-    def _due(self) -> list[T]:
-        due: list[T] = []
-        while self._waiting and self._has_waited(self._waiting[0][0]):
-            due.append(self._waiting.popleft()[1])
-        return due
-
-    def _has_waited(self, arrived_ms: int) -> bool:
-        if self._ticks_to_wait == 0:
-            return True
-        ticks = self._last_ticks_ms
-        return len(ticks) == self._ticks_to_wait and ticks[0] > arrived_ms

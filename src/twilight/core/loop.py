@@ -21,6 +21,8 @@ from twilight.domain.inputs import Admin, Conditions, SetMarketHaltCall
 WAITING_MAX = 50_000
 UNANSWERED_MAX = 1_000
 """With so many transactions unanswered nothing more is taken from the order queues."""
+HANDED_OVER_COMMANDS = 250
+"""So many are handed over at once, at most: while they are written, the next of a burst are decided."""
 BATCH_BYTES_MAX = 8 * 2**20
 IDLE_S = 0.001
 
@@ -56,6 +58,7 @@ class Loop:
         self._conversation = conversation
         self._clock = clock
         self._batch_commands_max = batch_commands_max
+        self._handed_over_max = min(batch_commands_max, HANDED_OVER_COMMANDS)
         self._answers: list[Answer] = []
         self.exit_asked = False
 
@@ -110,7 +113,7 @@ class Loop:
 
     def _publish_when_full(self) -> None:
         batch = self._exchange.batch
-        if batch.commands >= self._batch_commands_max or batch.value_bytes >= BATCH_BYTES_MAX:
+        if batch.commands >= self._handed_over_max or batch.value_bytes >= BATCH_BYTES_MAX:
             self.publish()
 
     def _take_admin(self, wall_ns: int, mono_ms: int) -> bool:

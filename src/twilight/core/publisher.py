@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twilight.core.ports import Writer  # the ports know publishers
 
 Answer = Callable[[], None]
-IN_FLIGHT_MAX = 4
+IN_FLIGHT_MAX = 16
 """Batches that may wait for the one before; then the loop waits, so memory and latency stay bounded."""
 BETWEEN_TRANSACTIONS_S = 0.004
 """After a commit the broker still completes it for 1 to 4 ms. A client that begins another meanwhile is told to wait

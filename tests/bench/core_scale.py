@@ -1,7 +1,8 @@
 """P7 and P7b: what a tick and an hour of funding cost when very many orders are there.
 
 P7 sets close limits far from the price on both sides and takes the time of a tick that fires none of them: a million
-against ten thousand. P7b charges a million open positions; its peer is the bare arithmetic on plain columns: payment,
+against ten thousand. P7-fired fires a thousand of them by one tick, records included, against as many closes at the
+market by command. P7b charges a million open positions; its peer is the bare arithmetic on plain columns: payment,
 maintenance margin, who is due. The hour's records are made afterwards, a slice at a time, and not here.
 """
 
@@ -12,22 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.bench._timing import in_turns
-from tests.bench.core_memory import GENESIS, conditions
+from tests.bench._timing import in_turns, processor_seconds
+from tests.bench.core_memory import GENESIS, arrival, closed, conditions, opened
 
+from twilight.core.exchange import Exchange, Topics
 from twilight.core.ids import Uuids
 from twilight.domain import ledger
 from twilight.domain.engine import Engine, decisions, new_engine
 from twilight.domain.evolve import evolve_all
 from twilight.domain.inputs import FundingHour, Tick
+from twilight.domain.numbers import score
 from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
 from twilight.domain.state import Position
 
 FEW, MANY = 10_000, 1_000_000
+FIRED, HELD = 1_000, 3_000
 TICKS = 200
 TICK_US_MAX = 1_000
 FLAT = 2.0
 FUNDING_GOAL = 2.0
+FIRED_GOAL = 1.0
 RATE_PCT, FEE_PCT, MM_RATIO, PRICE = 0.01, 0.04, 0.4, 65_000.0
 
 
@@ -67,6 +72,46 @@ def p7(_shared: Path, runs: int) -> dict[str, Any]:
         "goal": FLAT,
         "met": ratio <= FLAT and figures["ours"] < TICK_US_MAX,
     }
+
+
+def held() -> Exchange:
+    """Return an exchange with three thousand open positions, a thousand of the longs with a close limit."""
+    exchange = Exchange(founded(), Topics("events", "failed", "intents"))
+    for number in range(HELD):
+        exchange.take_arrival(arrival(opened(number), number), conditions())
+    state = exchange.engine.state
+    longs = [one.order.uuid for one in state.positions.values() if one.order.side is Side.LONG]
+    for uuid in longs[:FIRED]:
+        state.triggers.close_long.put(uuid, score(PRICE + 100.0))
+    exchange.end_batch()
+    return exchange
+
+
+def fired_us() -> float:
+    """Return the processor microseconds of each close limit that one tick fires."""
+    exchange = held()
+    seconds = processor_seconds(lambda: exchange.take(Tick(PRICE + 100.0), conditions()))
+    assert len(exchange.engine.state.positions) == HELD - FIRED
+    return seconds / FIRED * 1e6
+
+
+def commanded_us() -> float:
+    """Return the processor microseconds of each close at the market by command, already read."""
+    exchange, now = held(), conditions()
+    orders = [one.order for one in exchange.engine.state.positions.values()][:FIRED]
+    arrivals = [arrival(closed(HELD + n, order.uuid, order.account_id), HELD + n) for n, order in enumerate(orders)]
+    seconds = processor_seconds(lambda: [exchange.take_arrival(one, now) for one in arrivals])
+    assert len(exchange.engine.state.positions) == HELD - FIRED
+    return seconds / FIRED * 1e6
+
+
+def p7_fired(_shared: Path, runs: int) -> dict[str, Any]:
+    """Return the row of P7-fired: a ratio of times, so less is better."""
+    medians = in_turns({"ours": fired_us, "peer": commanded_us}, runs)
+    ratio = medians["ours"] / medians["peer"]
+    metric = f"us of each of {FIRED:,} close limits that a tick fires, against a close by command (less is better)"
+    figures = {"ours": round(medians["ours"], 1), "peer": round(medians["peer"], 1), "ratio": round(ratio, 3)}
+    return {"id": "P7-fired", "metric": metric, **figures, "goal": FIRED_GOAL, "met": ratio <= FIRED_GOAL}
 
 
 def position(number: int, side: Side) -> TraderOrder:
@@ -131,4 +176,4 @@ def p7b(_shared: Path, runs: int) -> dict[str, Any]:
     return {"id": "P7b", "metric": metric, **figures, "goal": FUNDING_GOAL, "met": ratio <= FUNDING_GOAL}
 
 
-BENCHES = {"P7": p7, "P7b": p7b}
+BENCHES = {"P7": p7, "P7-fired": p7_fired, "P7b": p7b}

@@ -7,12 +7,12 @@ from itertools import groupby
 
 import pytest
 from archiving import BROKER_MS, ZONES, Archive, price, record
+from expected import Expected
 from generated_orders import order_event
 
 from conftest import MakeArchive
 from twilight.archiver.postgres import tables
 from twilight.archiver.postgres.copying import copy_rows
-from twilight.archiver.postgres.expected import Expected
 from twilight.archiver.reading import Duplicates, Reader
 from twilight.archiver.record import CORE
 from twilight.archiver.upkeep.recounting import recount_candles

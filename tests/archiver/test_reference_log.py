@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 from archiving import ZONES, Archive
+from expected import Expected
 
 from conftest import MakeArchive
 from twilight.archiver.postgres import tables
 from twilight.archiver.postgres.copying import copy_rows
-from twilight.archiver.postgres.expected import Expected
 from twilight.archiver.reading import Duplicates, Reader
 from twilight.archiver.record import CORE
 from twilight.bus import Record

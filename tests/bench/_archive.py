@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from tests.archiver.expected import Expected
 
 from twilight.archiver.postgres import tables
 from twilight.archiver.postgres.connection import Connection, connect
 from twilight.archiver.postgres.copying import copy_rows
-from twilight.archiver.postgres.expected import Expected
 from twilight.archiver.postgres.merging import state_rows
 from twilight.archiver.postgres.migrate import migrate
 from twilight.archiver.postgres.raw import raw_copy

@@ -11,7 +11,7 @@ from twilight.audit.repeats import Repeats
 from twilight.audit.totals import Totals
 from twilight.bus import Record
 from twilight.core.chain import fold_intent
-from twilight.core.recovery import fold
+from twilight.core.recovery import fold, fold_event
 from twilight.domain.engine import new_engine
 from twilight.domain.inflight import Intent
 from twilight.domain.invariants import violations
@@ -46,7 +46,7 @@ class LogFold:
         self._repeats.take(entry)
         if self._fault is None:
             try:
-                fold(self._engine, offset, entry.key_raw, entry.payload_raw, entry.broker_ms)
+                self._fold(entry)
             except Corrupt as fault:
                 self._fault = str(fault)
         if entry.event is not None and entry.duplicate_of is None:
@@ -54,6 +54,13 @@ class LogFold:
             self._totals.take(offset, entry.event, self.state)
         if self._core is not None and offset == self._core.offset:
             self._hash_at_core = state_hash(self.state)
+
+    def _fold(self, entry: Entry) -> None:
+        """Fold what was read already; what could not be read is read again, and says why."""
+        if entry.event is not None:
+            fold_event(self._engine, entry.source.offset, entry.event, entry.key)
+        else:
+            fold(self._engine, entry.source.offset, entry.key_raw, entry.payload_raw, entry.broker_ms)
 
     def take_intent(self, record: Record) -> None:
         """Fold one write-ahead intent, after the log as a leader does: one whose answer is in it opens nothing."""

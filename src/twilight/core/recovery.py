@@ -16,8 +16,8 @@ from twilight.domain.state import State
 from twilight.ops.errors import Corrupt
 from twilight.ops.logs import get
 from twilight.wire.errors import Quarantine
-from twilight.wire.events import AdvanceStateQueueEvent, decode_event, kind_of
-from twilight.wire.keys import decode_key
+from twilight.wire.events import AdvanceStateQueueEvent, Event, decode_event, kind_of
+from twilight.wire.keys import EventKey, decode_key
 from twilight.wire.translate import Untranslatable, event_from_wire
 
 FOLD_BATCH = 5_000
@@ -30,14 +30,25 @@ def fold(engine: Engine, offset: int, key: bytes | None, value: bytes | None, ti
     """Apply one record of the event log and return its kind; raises `Corrupt` that names the offset."""
     try:
         event = decode_event(value, timestamp_ms)
-        if isinstance(event, AdvanceStateQueueEvent):
-            return kind_of(event)
-        found = decode_key(key)
-        agg_id, metadata = (found, None) if isinstance(found, str) else (found.agg_id, found.metadata)
+    except Quarantine as fault:
+        raise _unfoldable(offset, fault) from fault
+    fold_event(engine, offset, event, decode_key(key))
+    return kind_of(event)
+
+
+def fold_event(engine: Engine, offset: int, event: Event, key: EventKey | str) -> None:
+    """Apply one event of the log that was read already; raises `Corrupt` that names the offset."""
+    if isinstance(event, AdvanceStateQueueEvent):
+        return
+    agg_id, metadata = (key, None) if isinstance(key, str) else (key.agg_id, key.metadata)
+    try:
         engine.fold(event_from_wire(event, agg_id, metadata))
-        return kind_of(event)
     except (Quarantine, Untranslatable, DomainError, LookupError, ValueError) as fault:
-        raise Corrupt(f"the event at offset {offset} cannot be folded: {fault}") from fault
+        raise _unfoldable(offset, fault) from fault
+
+
+def _unfoldable(offset: int, fault: Exception) -> Corrupt:
+    return Corrupt(f"the event at offset {offset} cannot be folded: {fault}")
 
 
 class Start(NamedTuple):

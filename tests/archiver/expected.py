@@ -1,6 +1,6 @@
 """What the tables must hold after a log: the same fold, merged in memory the way the writer's statements merge.
 
-For `twilight audit` and tests: run it over the whole log from its beginning and compare. Every candle is remembered, so
+Run it over the whole log from its beginning and compare. Every candle is remembered, so
 that what the writer counts anew from its tables is right here at once.
 """
 

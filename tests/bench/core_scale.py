@@ -132,6 +132,7 @@ def crowded() -> Engine:
         order = position(number, side)
         state.positions[order.uuid] = Position(order, "", "", FEE_PCT)
         state.ledger(side).add(order)
+    state.trader_sequence = MANY
     state.exposure.long_size, state.exposure.short_size = 2 * 10**15, 10**15
     return engine
 

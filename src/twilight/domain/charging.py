@@ -109,8 +109,8 @@ def charge_everybody(state: State, terms: Terms, left_out: Collection[int]) -> N
         held = [state.known(book.uuids[row]) for row in kept.tolist()]
         for position in held:
             state.position(position.order.uuid)
-        scratch = np.empty((2, ledger.SPAN))
-        state.exposure.accrued_sats += book.charge(partial(_charge_span, book, terms, scratch), kept)
+        charge_span = partial(_charge_span, book, terms, np.empty((2, ledger.SPAN)))
+        state.exposure.accrued_sats += book.charge(charge_span, kept, state.trader_sequence)
         for position in held:
             position.version = book.version
     state.charged_fees_pct = (terms.fee_market_pct, terms.fee_limit_pct)
@@ -152,17 +152,14 @@ def _fees(market: Bools, terms: Terms) -> Floats | float:
 
 
 def _liquidation_prices(side: Side, figures: Floats, terms: Terms, scratch: tuple[Floats, Floats]) -> None:
-    """Write Q, 0 where there is none."""
+    """Write Q, or what is no price where there is none."""
     entry, size, price = figures[ledger.ENTRY], figures[ledger.SIZE], figures[ledger.LIQUIDATION]
     margin = figures[ledger.MARGIN if terms.initial_basis else ledger.AVAILABLE]
     deficit = np.subtract(figures[ledger.MAINTENANCE], margin, out=scratch[0])
     deficit *= entry
     divisor = (np.subtract if side is Side.LONG else np.add)(size, deficit, out=scratch[1])
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        np.multiply(entry, size, out=price)
-        np.divide(price, divisor, out=price)
-        if not (price.min() > 0 and price.max() < np.inf):
-            price[~((price > 0) & np.isfinite(price))] = 0.0
+    np.multiply(entry, size, out=price)
+    np.divide(price, divisor, out=price)
 
 
 def used_up(state: State) -> list[str]:

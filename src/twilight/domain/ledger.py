@@ -190,20 +190,22 @@ class Ledger:
             return np.empty(0, dtype=np.int64)
         return np.flatnonzero(self.live() & np.isin(self.sequences(), list(sequences)))
 
-    def charge(self, charge_span: Callable[[slice], None], kept: Ints) -> int:
+    def charge(self, charge_span: Callable[[slice], None], kept: Ints, newest: int) -> int:
         """Change the figures of all rows but those kept, a span at a time; return the sum of R(A - M).
 
-        Each position is put under its new liquidation price, last among equals, and a record of it is awaited.
+        Each position is put under its new liquidation price, last among equals, and a record of it is awaited. No
+        entry sequence is above the newest. A price that is not positive and finite is none.
         """
         count, columns = len(self.uuids), slice(AVAILABLE, LIQUIDATION + 1)
         before = self._figures[columns, kept], self._keys[kept], self._numbers[kept], self._funded[kept]
         accrued_sats = 0
         for span in self.spans():
-            charge_span(span)
-            self._put_all(self._keys[span], self._figures[LIQUIDATION, span])
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                charge_span(span)
+                self._put_all(self._keys[span], self._figures[LIQUIDATION, span])
             accrued_sats += sum_of_accrued(self._figures[AVAILABLE, span], self._figures[MARGIN, span])
         np.add(self._sequences[:count], self._counter, out=self._numbers[:count])
-        self._counter += int(self._sequences[:count].max(initial=0))
+        self._counter += newest
         self._funded |= self._live
         self._awaited[:] = self._live
         accrued_sats -= sum_of_accrued(self._figures[AVAILABLE, kept], self._figures[MARGIN, kept])
@@ -219,6 +221,7 @@ class Ledger:
         if prices.min() > 0 and prices.max() < 2.0**62 / SCORE_PER_DOLLAR:
             np.copyto(keys, prices * (self._sign * SCORE_PER_DOLLAR), casting="unsafe")
         else:
+            prices[~((prices > 0) & np.isfinite(prices))] = 0.0
             keys[:] = np.where(prices > 0, self._sign * scores(prices), NOWHERE)
 
     # --- the set of liquidation prices ---

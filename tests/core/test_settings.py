@@ -30,6 +30,14 @@ def test_each_feeder_may_have_two_keys_while_they_are_being_rotated(monkeypatch:
     assert load(CoreSettings).feed_keys == ((bytes.fromhex(KEY), bytes.fromhex(KEY[::-1])),)
 
 
+@pytest.mark.parametrize("keys", [f"{KEY},{KEY}", f"{KEY}+{KEY[::-1]},{KEY[::-1]}"])
+def test_two_feeders_cannot_share_a_key(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
+    monkeypatch.setenv("PRICE_FEEDS", "ws://127.0.0.1:9301/v1/ws,ws://127.0.0.1:9302/v1/ws")
+    monkeypatch.setenv("PRICE_FEED_KEYS", keys)
+    with pytest.raises(SettingsError, match="found one twice"):
+        load(CoreSettings)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -95,10 +95,13 @@ class CoreSettings(Settings):
     @field_validator("price_feed_keys")
     @classmethod
     def _a_ring_of_keys_for_each_feed(cls, text: str, told: ValidationInfo) -> str:
-        rings, feeds = len(parse_keys(text)), told.data.get("price_feeds")
-        if feeds is not None and (not _entries(feeds) or len(_entries(feeds)) != rings):
-            found = f"the {len(_entries(feeds))} feeds of PRICE_FEEDS, found {rings}"
+        rings, feeds = parse_keys(text), told.data.get("price_feeds")
+        if feeds is not None and (not _entries(feeds) or len(_entries(feeds)) != len(rings)):
+            found = f"the {len(_entries(feeds))} feeds of PRICE_FEEDS, found {len(rings)}"
             raise ValueError(f"expected one entry for each of {found}")
+        keys = [key for ring in rings for key in ring]
+        if len(set(keys)) != len(keys):
+            raise ValueError("expected keys of its own for each feed, found one twice")
         return text
 
     @field_validator("order_queue_start")

@@ -5,6 +5,7 @@ import datetime as dt
 import random
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -140,6 +141,35 @@ def test_an_exchange_that_hangs_up_before_the_handshake_is_over_is_tried_for_eve
         assert keeper.counters.last_error.startswith("cannot connect")
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+        server.close()
+
+    asyncio.run(main())
+
+
+def test_an_exchange_that_never_answers_the_handshake_is_given_up_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "CONNECT_WITHIN_S", 0.1)
+    calls = given_up = 0
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls, given_up
+        calls += 1
+        await reader.read()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        given_up += 1
+
+    async def main() -> None:
+        server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+        keeper = kept(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        running = asyncio.create_task(keeper.run(0))
+        await until(lambda: calls >= 2)
+        assert keeper.counters.last_error.startswith("cannot connect")
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await until(lambda: given_up == calls)
         server.close()
 
     asyncio.run(main())

@@ -27,7 +27,7 @@ KINDS = {
     "garble": ({}, {"STALE", "DOWN"}),
     "offset": ({"bps": 400}, {"OUTLIER", "QUARANTINED"}),
     "cross": ({}, {"BAD_QUOTE"}),
-    "flood": ({"per_s": 500}, {"DOWN"}),
+    "flood": ({"per_s": 100}, {"DOWN"}),
     "drip": ({}, {"STALE", "DOWN"}),
 }
 BASE_STATE = str(Path(__file__).parents[1] / "local" / "venues" / "base.toml")

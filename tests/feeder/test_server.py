@@ -136,7 +136,7 @@ def test_check_of_the_specified_vectors_prints_120_of_120(shared_dir: Path) -> N
 def test_recompute_needs_a_place_to_read_from() -> None:
     result = CliRunner().invoke(app, ["recompute", "--public-keys", "00" * 32])
     assert result.exit_code == 2
-    assert "name a file or folder with --files, or set BROKER" in result.output
+    assert "records with --files, or set BROKER" in result.output
 
 
 @pytest.mark.parametrize("step_s", [3_600, -3_600])

@@ -1,7 +1,7 @@
 """The exchanges that the index listens to: one file each, all of one shape (`shape.py`).
 
 A ninth venue is one file here, its line in `VENUES`, and its sample frames in the tests. Pure: a venue is
-data and a decoder; sockets belong to `twilight.feeder.connection`.
+data and a decoder; sockets belong to `twilight.feeder.link`.
 """
 
 from twilight.feeder.venues.binance import BINANCE

@@ -61,7 +61,7 @@ def read_command(value: bytes) -> RpcCommand | NotACommand:
         command = command_from_wire(decode_command(value))
     except (Quarantine, Untranslatable) as fault:
         return NotACommand(f"not a command: {fault}", request_id_in(value))
-    if b"-0" in value:
+    if b"-" in value and b"-0" in value:  # one byte is found many times as fast as two
         command = _without_negative_zeros(command)
     too_long = _too_long(command)
     return command if too_long is None else NotACommand(too_long, request_id_in(value))

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.domain.exchange import LONG, SHORT, Exchange, slices_of
 
 from twilight.domain.chain import Attached, LenientPayloads, Refusal, Refused
 from twilight.domain.engine import Engine
+from twilight.domain.errors import Corrupt
 from twilight.domain.events import (
     Event,
     FundingRateUpdate,
@@ -239,6 +241,15 @@ def test_an_hour_that_uses_everybody_up_has_no_slices() -> None:
     assert exchange.state.open_hour is None
     assert sum(isinstance(event, TraderOrderLiquidation) for event in made) == 6
     assert isinstance(made[-1], FundingRateUpdate)
+
+
+def test_an_hour_that_was_closed_too_early_cannot_be_folded() -> None:
+    with slices_of(SLICE):
+        exchange = crowd()
+        made = exchange.fund()
+    opening = exchange.events[: -len(made) + 1]
+    with pytest.raises(Corrupt, match="before all of its records"):
+        exchange.refold([*opening, made[-1]])
 
 
 def test_an_empty_slice_says_nothing() -> None:

@@ -164,13 +164,11 @@ def _liquidation_prices(side: Side, figures: Floats, terms: Terms, scratch: tupl
 
 def used_up(state: State) -> list[str]:
     """Return the positions that the hour which has just opened has used up, by entry sequence: A <= K (3.8)."""
-    return _by_sequence(
-        state,
-        [
-            np.flatnonzero(book.awaited() & (book.figures()[ledger.AVAILABLE] <= book.figures()[ledger.MAINTENANCE]))
-            for book in _books(state)
-        ],
-    )
+    rows = []
+    for book in _books(state):
+        figures = book.figures()
+        rows.append(np.flatnonzero(book.awaited() & (figures[ledger.AVAILABLE] <= figures[ledger.MAINTENANCE])))
+    return _by_sequence(state, rows)
 
 
 def awaited(state: State, count_max: int | None = None) -> list[str]:

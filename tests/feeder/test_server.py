@@ -56,7 +56,12 @@ def test_from_eight_exchanges_to_ticks_that_the_core_believes_and_anyone_recompu
             *("name", "quote", "state", "bid", "ask", "price", "quote_age_ms", "link_age_ms", "lag_ms", "weight"),
             *("reconnects", "frames", "bad_frames", "last_error", "connected_since"),
         }
-        assert 'twilight_feeder_venue_state{state="OK",venue="kraken"} 1.0' in feeder.get("/metrics").text
+        rates = {name for name, detail in details.items() if detail["conversion_age_ms"] is not None}
+        assert rates == {"kraken", "coinbase", "bitstamp"}
+        metrics = feeder.get("/metrics").text
+        assert 'twilight_feeder_venue_state{state="OK",venue="kraken"} 1.0' in metrics
+        assert 'twilight_feeder_venue_conversion_age_ms{venue="kraken"}' in metrics
+        assert 'twilight_feeder_venue_conversion_age_ms{venue="gemini"}' not in metrics
         watched = CliRunner().invoke(app, ["watch", "--once", "--url", feeder.base])
         assert "kraken" in watched.stdout
         assert "HEALTHY" in watched.stdout

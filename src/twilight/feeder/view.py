@@ -19,6 +19,7 @@ from twilight.domain.index.units import E8
 from twilight.feeder.clock import Clock
 from twilight.feeder.connection import VenueKeeper
 from twilight.feeder.publish import Hub, Page, Pages
+from twilight.feeder.quotes import VenueBook
 from twilight.feeder.recorder import Recorder
 from twilight.feeder.runner import TickMaker
 
@@ -94,6 +95,7 @@ class View:
             "quote_age_ms": None if quote is None else book.main.age_ms(now_ms),
             "link_age_ms": None if since is None else now_ms - book.last_frame_ms,
             "lag_ms": book.main.lag_ms,
+            "conversion_age_ms": _conversion_age_ms(book, now_ms),
             "weight": 0 if view is None else view.weight,
             "reconnects": counters.reconnects,
             "frames": counters.frames,
@@ -164,9 +166,15 @@ _VENUE_METRICS: Final = (
     ("quote_age_ms", GaugeMetricFamily, "Age of the quote with its lag; absent without one"),
     ("link_age_ms", GaugeMetricFamily, "Time since the last frame; absent without a link"),
     ("lag_ms", GaugeMetricFamily, "How far the feed is behind itself"),
+    ("conversion_age_ms", GaugeMetricFamily, "Age of its oldest rate of a quote currency; absent without one"),
     ("deviation_bps", GaugeMetricFamily, "Distance from the median; absent without a price"),
     ("weight", GaugeMetricFamily, "Effective weight in the newest tick"),
 )
+
+
+def _conversion_age_ms(book: VenueBook, now_ms: int) -> int | None:
+    offers = [book.conversion_quote("", currency, now_ms) for currency in book.conversion]
+    return max([offer.age_ms for offer in offers if offer is not None], default=None)
 
 
 def decimal_text(value_e8: int | None) -> str | None:

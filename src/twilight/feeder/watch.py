@@ -115,7 +115,7 @@ def _headline(sources: Json) -> Text:
     rates = "  ".join(f"{currency} {rate}" for currency, rate in sources["rates"].items())
     flags = " ".join(tick["flags"])
     return Text.assemble(
-        (f"{tick['pair']} {tick['price']}  ", "bold"),
+        (f"{tick['pair']} {tick['price'] or 'no price yet'}  ", "bold"),
         (f"{tick['status']}  ", STATUS_STYLES.get(tick["status"], "bold")),
         f"n {tick['n']} ({tick['n_usd']} USD)  median {sources['median']}  "
         f"dispersion {tick['dispersion_cbps'] / 100:.2f} bps  {rates}  seq {tick['seq']}  "

@@ -24,6 +24,14 @@ def test_an_unknown_command_is_refused_with_its_name() -> None:
     assert "conquer" in refused.stderr
 
 
+def test_a_feeder_s_records_are_asked_for_in_one_line_where_no_exchange_runs(tmp_path: Path) -> None:
+    asked = _twilight("feeder", "explain", "5", "--data", str(tmp_path))
+    assert asked.returncode == 2
+    assert asked.stderr.splitlines() == [
+        "no exchange runs here: name its folder with --data, records with --files, or set BROKER"
+    ]
+
+
 def test_a_check_of_nothing_is_no_success(tmp_path: Path) -> None:
     (tmp_path / "records.jsonl").touch()
     for path in (tmp_path, tmp_path / "records.jsonl"):

@@ -138,10 +138,10 @@ def test_check_of_the_specified_vectors_prints_120_of_120(shared_dir: Path) -> N
     assert (result.exit_code, result.stdout) == (0, "120 of 120\n")
 
 
-def test_recompute_needs_a_place_to_read_from() -> None:
-    result = CliRunner().invoke(app, ["recompute", "--public-keys", "00" * 32])
+def test_recompute_needs_a_place_to_read_from(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["recompute", "--public-keys", "00" * 32, "--data", str(tmp_path)])
     assert result.exit_code == 2
-    assert "records with --files, or set BROKER" in result.output
+    assert "name its folder with --data, records with --files, or set BROKER" in result.output
 
 
 @pytest.mark.parametrize("step_s", [3_600, -3_600])

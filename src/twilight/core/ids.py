@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from twilight.ops.errors import SettingsError
+from twilight.ops.files import replace_file
 
 _VERSION_4 = 0x4 << 76
 _VARIANT = 0x8 << 60
@@ -38,12 +39,7 @@ def kept_text(path: Path, make: Callable[[], str]) -> str:
         SettingsError: the file is empty: an empty token would let everybody in.
     """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.part")
-        partial.unlink(missing_ok=True)
-        partial.touch(mode=0o600)
-        partial.write_text(make())
-        partial.replace(path)
+        replace_file(path, make().encode())
     text = path.read_text().strip()
     if not text:
         raise SettingsError([f"{path} is empty: delete it, and a new one is made"])

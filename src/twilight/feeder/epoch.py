@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from twilight.ops.errors import Corrupt, Unavailable
+from twilight.ops.files import replace_file
 
 
 class StateFolder:
@@ -28,12 +29,7 @@ class StateFolder:
     def next_epoch(self, wall_ms: int) -> int:
         """Return unix milliseconds, or one more than the last epoch if the clock went back. Durable."""
         epoch = max(wall_ms, self._last() + 1)
-        temporary = self._path / ".epoch.new"
-        with temporary.open("w") as file:
-            file.write(f"{epoch}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path / "epoch")
+        replace_file(self._path / "epoch", f"{epoch}\n".encode(), mode=0o644)
         self._sync_folder()
         return epoch
 

@@ -6,7 +6,6 @@ ticks. Price feed specification 9.
 """
 
 import base64
-import os
 import secrets
 import stat
 from pathlib import Path
@@ -17,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from twilight.domain.index.tick import key_id
 from twilight.ops.errors import Corrupt, SettingsError
+from twilight.ops.files import replace_file
 
-PRIVATE_MODE: Final = 0o600
 SEED_BYTES: Final = 32
 
 
@@ -84,7 +83,7 @@ def load_or_make(path: Path, wall_ms: int) -> SigningKey:
     if not path.exists():
         return _store(path, _File(secrets.token_hex(SEED_BYTES), wall_ms), wall_ms)
     key = load(path)
-    _write(path.with_name(path.name + ".pub"), key.public_file(wall_ms), 0o644)
+    _store_public(path, key, wall_ms)
     return key
 
 
@@ -102,20 +101,10 @@ def load(path: Path) -> SigningKey:
 
 def _store(path: Path, content: _File, wall_ms: int) -> SigningKey:
     key = SigningKey(path, content)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, msgspec.json.format(msgspec.json.encode(content)).decode() + "\n", PRIVATE_MODE)
-    _write(path.with_name(path.name + ".pub"), key.public_file(wall_ms), 0o644)
+    replace_file(path, msgspec.json.format(msgspec.json.encode(content)) + b"\n")
+    _store_public(path, key, wall_ms)
     return key
 
 
-def _write(path: Path, text: str, mode: int) -> None:
-    """Replace a file whole: a crash leaves the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def _store_public(path: Path, key: SigningKey, wall_ms: int) -> None:
+    replace_file(path.with_name(path.name + ".pub"), key.public_file(wall_ms).encode(), mode=0o644)

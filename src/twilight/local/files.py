@@ -7,16 +7,14 @@ from typing import TypeVar
 
 import msgspec
 
+from twilight.ops.files import replace_file
+
 T = TypeVar("T")
 
 
 def write_json(path: Path, value: object) -> None:
     """Replace a JSON file whole; only its owner may read it, since addresses hold passwords."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    partial.touch(mode=0o600)
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
-    partial.replace(path)
+    replace_file(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n", is_durable=False)
 
 
 def read_json(path: Path, kind: type[T]) -> T | None:

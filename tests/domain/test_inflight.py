@@ -182,6 +182,20 @@ def test_a_position_that_funding_uses_up_ends_with_the_answer_or_is_charged(exch
     exchange.assert_recoverable()
 
 
+def test_a_first_hour_that_changes_no_figure_counts_as_the_first_also_if_the_chain_refuses_to_end_the_position(
+    exchange: Exchange,
+) -> None:
+    exchange.admin(UpdateRiskParamsCall(mm_ratio=9.93))  # what the fee has left of the margin does not maintain it
+    opened(exchange, "A", margin=10_000)
+    opened(exchange, "B", "SHORT", margin=10_000)
+    before = exchange.order("A")
+    done = exchange.answer(intent_of(exchange.fund()), accepts=False)
+    assert kinds(done) == ["TxHashUpdate", "TraderOrderFundingUpdate"]
+    assert exchange.order("A") == before
+    assert exchange.state.positions[before.uuid].funded  # from the next hour on it receives (R21)
+    exchange.assert_recoverable()
+
+
 def test_a_snapshot_keeps_what_is_in_flight(exchange: Exchange) -> None:
     opened(exchange, "A")
     opened(exchange, "B")

@@ -15,7 +15,7 @@ from twilight.domain.charging import CHARGES_ALL_BUT
 from twilight.wire.keys import EventKey, decode_key
 
 RECORDS = 1
-MEETINGS = 60
+MEETINGS = 48
 STEP = 1 if int(os.environ.get("TWILIGHT_SIM_SEEDS", "0")) >= 100 else 6
 BEFORE_THE_HOUR_S, LOOK_S = 11.9, 0.001
 

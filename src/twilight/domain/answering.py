@@ -141,10 +141,10 @@ def _liquidate(case: Case, intent: Intent) -> list[Event]:
     events = liquidate(case, position, meta=intent.meta or {}, by_funding=intent.charged)
     if not was_refused(events):
         return events
-    if intent.charged == position.order:  # a large hour charges everybody before it ends anybody
-        return events
     if intent.charged is None:
         return [*events, liquidation_put_back(case, position.order)]
+    if position.funded and intent.charged == position.order:  # a large hour charges everybody before it ends anybody
+        return events
     return [*events, _charged(case, intent.charged, intent)]
 
 

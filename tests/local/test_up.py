@@ -153,8 +153,18 @@ def test_a_folder_that_is_in_use_is_one_line_that_says_what_to_do(tmp_path: Path
 def test_a_server_that_is_named_but_away_is_one_line_that_says_what_to_do(tmp_path: Path, options: list[str]) -> None:
     refused = Exchange(tmp_path, BROKER="127.0.0.1:1").run("up", *options)
     assert refused.returncode == 1
-    assert refused.stderr.endswith("BROKER names 127.0.0.1:1, where nothing answers: start it, or unset BROKER\n")
+    assert refused.stderr.endswith(
+        "BROKER names 127.0.0.1:1, where nothing answers: start it, or set or unset BROKER\n"
+    )
     assert "BROKER names" not in refused.stdout
+
+
+def test_a_questdb_that_answers_queries_but_takes_no_rows_is_told_at_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as queries:
+        url = f"postgresql://u:p@127.0.0.1:{queries.getsockname()[1]}/qdb"
+        refused = Exchange(tmp_path, QUESTDB_URL=url, QUESTDB_HTTP_URL="http://127.0.0.1:1").run("up")
+    assert refused.returncode == 1
+    assert "QUESTDB_HTTP_URL names 127.0.0.1:1, where nothing answers" in refused.stderr
 
 
 @pytest.mark.parametrize(

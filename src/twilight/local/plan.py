@@ -83,6 +83,17 @@ class Plan:
             "questdb-pg": self._questdb.pg_url if self._questdb else self._settings.questdb_url,
         }
 
+    def elsewhere(self) -> dict[str, tuple[str, int]]:
+        """Return what is to be there already, by the setting that names it."""
+        settings = self._settings
+        named = {
+            "BROKER": (settings.broker, 9092),
+            "DATABASE_URL": (settings.database_url, 5432),
+            "QUESTDB_URL": (settings.questdb_url, 8812),
+            "QUESTDB_HTTP_URL": (settings.questdb_http, 9000),
+        }
+        return {name: _first_address(text, usual_port) for name, (text, usual_port) in named.items() if text}
+
     def _loopback(self, name: str) -> str:
         return f"{LOOPBACK}:{self._ports[name]}"
 

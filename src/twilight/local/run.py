@@ -21,7 +21,6 @@ from twilight.local.supervisor import Supervisor
 from twilight.ops.errors import SettingsError, Unavailable
 
 SHOW_S = 1.0
-SETTINGS = {"kafka": "BROKER", "postgres": "DATABASE_URL", "questdb": "QUESTDB_URL"}
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -62,11 +61,9 @@ def check_elsewhere(plan: Plan) -> None:
     Raises:
         Unavailable: one does not.
     """
-    for part in plan.parts:
-        host, port = part.address
-        if part.server is None and not answers(port, host):
-            name = SETTINGS[part.name]
-            raise Unavailable(f"{name} names {host}:{port}, where nothing answers: start it, or unset {name}")
+    for name, (host, port) in plan.elsewhere().items():
+        if not answers(port, host):
+            raise Unavailable(f"{name} names {host}:{port}, where nothing answers: start it, or set or unset {name}")
 
 
 def _locked(layout: Layout) -> FileLock:

@@ -37,6 +37,6 @@ class UpSettings(Settings):
     @property
     def questdb_http(self) -> str:
         """Where a QuestDB that is already there is written to: its usual HTTP port unless named."""
-        if self.questdb_http_url or not self.questdb_url:
-            return self.questdb_http_url
-        return f"http://{urlsplit(self.questdb_url).hostname}:{QUESTDB_HTTP_PORT}"
+        if not self.questdb_url:
+            return ""
+        return self.questdb_http_url or f"http://{urlsplit(self.questdb_url).hostname}:{QUESTDB_HTTP_PORT}"

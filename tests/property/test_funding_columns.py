@@ -8,7 +8,7 @@ from tests.domain.exchange import LONG, SHORT, Exchange, kinds, slices_of
 from twilight.domain import formulas as f
 from twilight.domain.events import Event, TraderOrderFundingUpdate, TraderOrderLiquidation
 from twilight.domain.inputs import UpdateFeesCall
-from twilight.domain.ledger import sum_of_accrued
+from twilight.domain.ledger import scores, sum_of_accrued
 from twilight.domain.numbers import score
 from twilight.domain.orders import OrderType, Side, TraderOrder
 from twilight.domain.profile import DEFAULT, REFERENCE, Profile
@@ -135,3 +135,9 @@ def test_the_sum_of_what_is_accrued_is_exact_at_halves_and_beyond_doubles() -> N
     expected = 4_000 * (3 - 3 + 0 - 10**15)
     assert sum_of_accrued(available, margin) == expected
     assert sum_of_accrued(available[:0], margin[:0]) == 0
+
+
+def test_a_price_has_its_score_whatever_prices_stand_beside_it() -> None:
+    prices = [65_000.12345, 5e14, 9e14, 922_337_203_685_477.5, 1e18]
+    assert scores(np.array(prices)).tolist() == [score(price) for price in prices]
+    assert scores(np.array(prices[:3])).tolist() == [score(price) for price in prices[:3]]

@@ -315,7 +315,8 @@ def scores(prices: Floats) -> Ints:
     scaled = prices * SCORE_PER_DOLLAR
     if scaled.max(initial=0.0) < 2.0**63:
         return scaled.astype(np.int64)
-    return np.where(scaled < 2.0**63, np.minimum(scaled, 2.0**62).astype(np.int64), 2**63 - 1)
+    below = np.minimum(scaled, np.nextafter(2.0**63, 0.0))
+    return np.where(scaled < 2.0**63, below.astype(np.int64), 2**63 - 1)
 
 
 def sum_of_accrued(available: Floats, margin: Floats) -> int:

@@ -48,6 +48,10 @@ def test_a_short_below_leverage_one_never_reaches_a_liquidation_price() -> None:
     assert f.liquidation_price(65_000, size, 200.0, 100_000, SHORT) == 0.0
 
 
+def test_a_liquidation_price_beyond_every_number_is_none() -> None:  # R27
+    assert f.liquidation_price(1e200, 1e200, 0.0, 0.0, LONG) == 0.0
+
+
 def test_a_position_without_entry_or_size_has_no_liquidation_price() -> None:
     assert f.liquidation_price(0.0, 1.0, 1.0, 2.0, LONG) == 0.0
     assert f.liquidation_price(1.0, 0.0, 1.0, 2.0, LONG) == 0.0

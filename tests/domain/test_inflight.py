@@ -52,6 +52,14 @@ def test_an_answer_that_comes_twice_changes_nothing(exchange: Exchange) -> None:
     assert state_hash(exchange.state) == before
 
 
+def test_an_open_in_flight_counts_on_its_own_side(exchange: Exchange) -> None:
+    exchange.admin(UpdateRiskParamsCall(max_net_mult=0.01))
+    exchange.open("A", LONG, 150_000, 10)
+    assert reason(exchange.open("B", LONG, 100_000, 10)).startswith("SKEW_LIMIT_REACHED")
+    assert kinds(exchange.open("C", SHORT, 150_000, 10)) == ["IntentOpened"]
+    assert kinds(exchange.open("D", LONG, 100_000, 10)) == ["IntentOpened"]
+
+
 def test_opens_in_flight_count_toward_the_limits(exchange: Exchange) -> None:
     exchange.admin(UpdateRiskParamsCall(max_oi_mult=0.01))
     exchange.open("A", LONG, 150_000, 10)

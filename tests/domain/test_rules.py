@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from math import inf, nan, nextafter
 
 import pytest
 from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, kinds, only, reason, statuses
 
-from twilight.domain.errors import InvalidParams
+from twilight.domain import risk
+from twilight.domain.charging import Terms, charged, is_used_up
+from twilight.domain.errors import InvalidParams, Rejected
 from twilight.domain.events import CurrentPriceUpdate, FundingRateUpdate, TraderOrderEvent, TraderOrderFundingUpdate
 from twilight.domain.inputs import (
     FeedStatus,
@@ -16,9 +19,9 @@ from twilight.domain.inputs import (
     UpdateFeesCall,
     UpdateRiskParamsCall,
 )
-from twilight.domain.orders import OrderStatus
+from twilight.domain.orders import OrderStatus, Side
 from twilight.domain.profile import DEFAULT, REFERENCE
-from twilight.domain.valuation import net_asset_value
+from twilight.domain.valuation import deposit_value, net_asset_value, under_water, withdrawal_value
 
 
 def fees_paid(exchange: Exchange) -> float:
@@ -326,7 +329,77 @@ def test_the_pool_cannot_be_emptied_under_open_positions() -> None:  # R29
     assert statuses(exchange.withdraw("L")) == ["SETTLED"]
 
 
+@pytest.mark.parametrize("side", [LONG, SHORT])
+@pytest.mark.parametrize(("limit", "code"), [("max_oi_mult", "OI_LIMIT"), ("max_net_mult", "SKEW_LIMIT")])
+def test_a_withdrawal_that_leaves_the_exposure_exactly_at_a_limit_passes(
+    side: Side, limit: str, code: str
+) -> None:  # R29
+    exchange = Exchange()
+    exchange.open("A", side, 150_000, 10)
+    exchange.admin(UpdateRiskParamsCall(**{limit: 0.1}))
+    risk.gate_withdrawal_limits(exchange.state, 15_000_000)
+    with pytest.raises(Rejected, match=f"{code}_REACHED"):
+        risk.gate_withdrawal_limits(exchange.state, 14_999_999)
+
+
+@pytest.mark.parametrize("side", [LONG, SHORT])
+def test_lending_waits_for_a_price_while_a_position_of_either_side_is_open(side: Side) -> None:  # R3
+    exchange = Exchange()
+    exchange.open("A", side)
+    exchange.status = FeedStatus.HOLD
+    assert reason(exchange.lend("L", 1_000_000)).startswith("PRICE_FEED_PAUSED")
+
+
+def test_an_amount_is_a_whole_number_of_sats_below_two_to_the_50() -> None:  # R1, R23
+    for amount in (1.0, 2.0**50 - 1):
+        risk.check_whole_sats("deposit", amount)
+    for amount in (0.0, -1.0, 1.5, 2.0**50, inf, nan):
+        with pytest.raises(Rejected, match="deposit must be a whole number of sats from 1 to below"):
+            risk.check_whole_sats("deposit", amount)
+
+
+def test_a_price_is_below_two_to_the_32_cents() -> None:  # R1
+    limit = 2**32 / 100
+    for price in (0.01, nextafter(limit, 0)):
+        risk.check_price("entryprice", price)
+    for price in (0.0, -1.0, limit, inf, nan):
+        with pytest.raises(Rejected, match="entryprice must be a positive price below"):
+            risk.check_price("entryprice", price)
+
+
+def test_a_share_is_bought_dear_and_redeemed_cheap_to_the_sat() -> None:  # R19, engine 15b
+    exchange = Exchange()
+    exchange.open("A")
+    assert deposit_value(exchange.state, DEFAULT) == 200_010_502  # of 200,010,501.01
+    assert withdrawal_value(exchange.state, DEFAULT) == 199_990_499  # of 199,990,499.004
+
+
+def test_a_pool_that_is_worth_nothing_is_under_water() -> None:  # R19
+    state = Exchange().state
+    for worth, expected in ((1, False), (0, True), (-1, True)):
+        state.pool.total_locked_value_sats = worth
+        assert under_water(state, DEFAULT) is expected
+
+
 # --- R11, R12, R21, R25: funding -------------------------------------------------------------------------------------
+
+
+def test_an_hour_takes_no_more_than_there_is() -> None:  # engine 2.11
+    exchange = Exchange()
+    exchange.open("A", LONG)
+    order = exchange.order("A").copy()
+    order.available_margin_sats = 1.0
+    terms = Terms(0.125, 65_000.0, 0.04, 0.02, 0.4, first_pays_only=True, initial_basis=True)
+    assert charged(order, terms, funded=True).available_margin_sats == 0.0
+
+
+def test_a_position_that_has_just_what_it_must_keep_is_used_up() -> None:  # engine 3.8
+    exchange = Exchange()
+    exchange.open("A")
+    order = exchange.order("A").copy()
+    for above_sats, expected in ((0.001, False), (0.0, True), (-0.001, True)):
+        order.available_margin_sats = order.maintenance_margin_sats + above_sats
+        assert is_used_up(order) is expected
 
 
 def test_nobody_receives_at_the_first_funding_after_a_fill() -> None:  # R21

@@ -260,6 +260,19 @@ def test_a_refused_trigger_is_put_back_and_judged_at_a_fresh_price() -> None:  #
     exchange.assert_recoverable()
 
 
+def test_a_trigger_that_was_put_back_still_answers_the_request_that_set_it() -> None:  # W-27, W-41, R26
+    chain = MoodyChain(Operation.SETTLE)
+    exchange = Exchange(chain=chain)
+    exchange.open("A", LONG)
+    exchange.legs("A", sl=64_000)
+    setter = f"REQID{exchange.request:064X}"
+    assert statuses(exchange.tick(63_900)) == ["RejectedFromChain"]
+    chain.refuses.clear()
+    exchange.wait(5)
+    (record,) = answers(exchange.tick(63_900))
+    assert (record.status, record.request_id) == (OrderStatus.SETTLED, setter)
+
+
 # --- severity B to D -------------------------------------------------------------------------------------------------
 
 

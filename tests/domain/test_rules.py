@@ -10,7 +10,13 @@ from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, ki
 from twilight.domain import risk
 from twilight.domain.charging import Terms, charged, is_used_up
 from twilight.domain.errors import InvalidParams, Rejected
-from twilight.domain.events import CurrentPriceUpdate, FundingRateUpdate, TraderOrderEvent, TraderOrderFundingUpdate
+from twilight.domain.events import (
+    CurrentPriceUpdate,
+    FundingRateUpdate,
+    LendOrderEvent,
+    TraderOrderEvent,
+    TraderOrderFundingUpdate,
+)
 from twilight.domain.inputs import (
     FeedStatus,
     SetMarketCloseOnlyCall,
@@ -372,6 +378,33 @@ def test_a_share_is_bought_dear_and_redeemed_cheap_to_the_sat() -> None:  # R19,
     exchange.open("A")
     assert deposit_value(exchange.state, DEFAULT) == 200_010_502  # of 200,010,501.01
     assert withdrawal_value(exchange.state, DEFAULT) == 199_990_499  # of 199,990,499.004
+
+
+@pytest.mark.parametrize(("held_s", "earns"), [(3_599, False), (3_600, True)])
+def test_a_deposit_earns_once_it_was_held_for_an_hour(held_s: int, earns: bool) -> None:  # noqa: FBT001  # R19
+    exchange = Exchange()
+    exchange.lend("L", 1_000_000)
+    exchange.open("A")
+    exchange.tick(59_000)
+    exchange.now_ns = exchange.deposit("L").made_at_ns + (held_s - 1) * 10**9  # the withdrawal takes a second
+    paid = only(LendOrderEvent, exchange.withdraw("L")).order.new_lend_state_amount_sats
+    assert (paid > 1_000_000) is earns
+
+
+def test_a_deposit_that_lost_is_not_made_whole_by_leaving_early() -> None:  # R19
+    exchange = Exchange()
+    exchange.lend("L", 100_000_000)
+    exchange.open("A")
+    exchange.tick(66_000)
+    exchange.close("A")
+    paid = only(LendOrderEvent, exchange.withdraw("L")).order.new_lend_state_amount_sats
+    assert paid == (300_000_000 - 14_358) // 3  # its third of what is left after the win
+
+
+def test_the_pool_counts_exactly_so_it_stays_below_two_to_the_53() -> None:  # R23
+    exchange = Exchange(tlv=2**53 - 10**9, tps=2**30)
+    assert statuses(exchange.lend("L", 10**9)) == ["CANCELLED"]
+    assert statuses(exchange.lend("L", 10**9 - 1)) == ["FILLED"]
 
 
 def test_a_pool_that_is_worth_nothing_is_under_water() -> None:  # R19

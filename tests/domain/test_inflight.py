@@ -8,7 +8,7 @@ from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, ki
 from twilight.domain.chain import Attached, Disabled, LenientPayloads, Operation, PayloadError
 from twilight.domain.events import Event, IntentOpened, TraderOrderEvent
 from twilight.domain.inflight import Intent
-from twilight.domain.inputs import QueuePosition, SetMarketHaltCall, UpdateRiskParamsCall
+from twilight.domain.inputs import FeedStatus, QueuePosition, SetMarketHaltCall, UpdateRiskParamsCall
 from twilight.domain.snapshot import dump, load, state_hash
 
 
@@ -50,6 +50,30 @@ def test_an_answer_that_comes_twice_changes_nothing(exchange: Exchange) -> None:
     before = state_hash(exchange.state)
     assert exchange.answer(intent, accepts=False) == []
     assert state_hash(exchange.state) == before
+
+
+@pytest.mark.parametrize(("status", "ends"), [(FeedStatus.HEALTHY, True), (FeedStatus.HOLD, False)])
+def test_an_answer_sets_off_a_liquidation_that_waited_only_at_a_price_that_holds(
+    exchange: Exchange,
+    status: FeedStatus,
+    ends: bool,  # noqa: FBT001
+) -> None:
+    opened(exchange, "A")
+    opened(exchange, "B")
+    closing = intent_of(exchange.close("A"))
+    assert kinds(exchange.tick(59_000)) == ["CurrentPriceUpdate"]  # the pool is busy with A
+    exchange.status = status
+    made = exchange.answer(closing)
+    asked = [event.intent.operation for event in made if isinstance(event, IntentOpened)]
+    assert asked == ([Operation.LIQUIDATE] if ends else [])
+
+
+def test_a_late_answer_to_an_earlier_request_does_not_end_a_later_one(exchange: Exchange) -> None:
+    opening = intent_of(exchange.open("A"))
+    exchange.answer(opening)
+    closing = intent_of(exchange.close("A"))
+    assert exchange.answer(opening) == []
+    assert statuses(exchange.answer(closing)) == ["SETTLED"]
 
 
 def test_an_open_in_flight_counts_on_its_own_side(exchange: Exchange) -> None:

@@ -401,6 +401,12 @@ def test_a_deposit_that_lost_is_not_made_whole_by_leaving_early() -> None:  # R1
     assert paid == (300_000_000 - 14_358) // 3  # its third of what is left after the win
 
 
+def test_the_shares_of_a_deposit_are_counted_exactly() -> None:  # R23
+    exchange, bound = Exchange(tlv=10**6, tps=10**6), 2**53 // 10**4
+    assert statuses(exchange.lend("L", bound)) == ["CANCELLED"]
+    assert statuses(exchange.lend("L", bound - 1)) == ["FILLED"]
+
+
 def test_the_pool_counts_exactly_so_it_stays_below_two_to_the_53() -> None:  # R23
     exchange = Exchange(tlv=2**53 - 10**9, tps=2**30)
     assert statuses(exchange.lend("L", 10**9)) == ["CANCELLED"]

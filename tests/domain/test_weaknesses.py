@@ -260,6 +260,17 @@ def test_a_refused_trigger_is_put_back_and_judged_at_a_fresh_price() -> None:  #
     exchange.assert_recoverable()
 
 
+def test_what_was_refused_is_tried_again_at_the_very_moment_that_it_may() -> None:  # R9
+    chain = MoodyChain(Operation.LIQUIDATE)
+    exchange = Exchange(chain=chain)
+    exchange.open("A", LONG)
+    exchange.tick(59_000)
+    chain.refuses.clear()
+    (retry,) = exchange.state.retries.values()
+    exchange.now_ns = retry.not_before_ns - 10**9  # the tick takes a second
+    assert statuses(exchange.tick(59_000)) == ["LIQUIDATE"]
+
+
 def test_a_trigger_that_was_put_back_still_answers_the_request_that_set_it() -> None:  # W-27, W-41, R26
     chain = MoodyChain(Operation.SETTLE)
     exchange = Exchange(chain=chain)

@@ -217,3 +217,11 @@ def test_a_crash_between_the_halves_of_a_refused_batch_leaves_the_times_of_a_run
     assert crashed.one("SELECT newest_event_ns FROM ingest_offset") == clean.one(
         "SELECT newest_event_ns FROM ingest_offset"
     )
+
+
+def test_a_resting_order_at_a_price_that_no_column_takes_stands_at_the_end_of_the_book(archive: Archive) -> None:
+    resting = (ORDER % ("1e300", 1, "REQ")).replace('"order_status":"FILLED"', '"order_status":"PENDING"')
+    archive.feed([record(0, resting.encode())])
+
+    assert archive.dead() == []
+    assert archive.one("SELECT price_cents FROM order_book_entry") == 2**63 - 1

@@ -19,6 +19,7 @@ from twilight.archiver.record import Entry
 from twilight.archiver.times import timestamp
 from twilight.wire.commands import SetBulkRemove, SetPrice, SetRemove
 from twilight.wire.events import SortedSetDBUpdateEvent
+from twilight.wire.types import I64_MAX
 
 SCORE = 10_000  # triggers are compared as prices times 10,000, truncated, as the producer does
 
@@ -120,8 +121,12 @@ def _contribution(memory: Memory, uuid: str) -> BookEntry | None:
 
 
 def cents(price: float) -> int:
-    """Return a price in whole cents, halves up, computed in decimal: 16.15 is 1615."""
-    return int((Decimal(repr(price)) * 100).to_integral_value(ROUND_HALF_UP))
+    """Return a price in whole cents, halves up, computed in decimal: 16.15 is 1615.
+
+    A price that no column takes stands at the far end of the book: its order must not be lost for it.
+    """
+    whole = int((Decimal(repr(price)) * 100).to_integral_value(ROUND_HALF_UP))
+    return min(max(whole, -I64_MAX), I64_MAX)
 
 
 def _write_book(batch: Batch, entry: Entry, uuid: str, changes: Iterable[BookEntry]) -> None:

@@ -137,7 +137,7 @@ def whole_log(brokers: str, topic: str) -> list[Record]:
     records: list[Record] = []
     with LogReader(brokers, topic, start=0) as reader:
         end = reader.end_offset()
-        while reader.position() < end:
+        while max(0, reader.position()) < end:  # before the first read there is no position
             records += reader.read(5_000, 0.05)
     return records
 

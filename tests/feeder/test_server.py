@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.feeder import processes
@@ -39,6 +40,15 @@ def public_keys(folder: Path) -> list[bytes]:
     return [bytes.fromhex(key) for key in (folder / "state" / "key.json.pub").read_text().strip().split("+")]
 
 
+def sources(feeder: processes.RunningFeeder) -> dict[str, dict[str, Any]]:
+    return {detail["name"]: detail for detail in feeder.get("/v1/sources").json()["sources"]}
+
+
+def priced_in(feeder: processes.RunningFeeder) -> set[str]:
+    """Return the venues whose rate of a quote currency is known."""
+    return {name for name, detail in sources(feeder).items() if detail["conversion_age_ms"] is not None}
+
+
 def test_from_eight_exchanges_to_ticks_that_the_core_believes_and_anyone_recomputes(tmp_path: Path) -> None:
     with processes.venues(tmp_path) as urls, processes.feeder(tmp_path, urls) as feeder:
         feeder.wait_for("HEALTHY")
@@ -50,14 +60,13 @@ def test_from_eight_exchanges_to_ticks_that_the_core_believes_and_anyone_recompu
             assert core.offer(0, frame, tick.ts_ms, tick.ts_ms) is Refusal.NOT_NEWER
         assert [tick.seq for tick in seen] == list(range(seen[0].seq, seen[0].seq + 6))
         assert (seen[-1].n, seen[-1].n_usd) == (8, 5)
-        details = {detail["name"]: detail for detail in feeder.get("/v1/sources").json()["sources"]}
+        processes.until(lambda: priced_in(feeder) == {"kraken", "coinbase", "bitstamp"}, "rates of three venues")
+        details = sources(feeder)
         assert {detail["state"] for detail in details.values()} == {"OK"}
         assert set(details["kraken"]) >= {
             *("name", "quote", "state", "bid", "ask", "price", "quote_age_ms", "link_age_ms", "lag_ms", "weight"),
             *("reconnects", "frames", "bad_frames", "last_error", "connected_since"),
         }
-        rates = {name for name, detail in details.items() if detail["conversion_age_ms"] is not None}
-        assert rates == {"kraken", "coinbase", "bitstamp"}
         metrics = feeder.get("/metrics").text
         assert 'twilight_feeder_venue_state{state="OK",venue="kraken"} 1.0' in metrics
         assert 'twilight_feeder_venue_conversion_age_ms{venue="kraken"}' in metrics

@@ -31,6 +31,9 @@ COMMANDS = 8_000
 PACE_PER_S = 200
 PACED = 1_000
 BATCH_MAX = 2_000
+LOOK_EVERY_S = 0.2
+TAIL = 50
+"""So many records at the end of the log are looked at; a command has fewer."""
 MARGIN_SATS = 100.0
 
 
@@ -93,17 +96,26 @@ class Bench:
             producer.send(topic, b"key", value)
         producer.flush(60)
 
-    def answered(self, count: int) -> list[Record]:
-        """Return the log as soon as it answers so many commands; looks rarely, not to take the machine away."""
-        log: list[Record] = []
-        with LogReader(self.brokers, self.log, start=0) as reader:
+    def answered(self, last: int) -> list[Record]:
+        """Return the log as soon as it tells of the command at this place of the queue, which is the last.
 
-            def all_of_them() -> bool:
-                log.extend(reader.read(100_000, 0.5))
-                return sum(is_answer(record) for record in log) >= count
+        Until then only its end is looked at, and rarely: who reads along takes the machine from what is measured.
+        """
+        until(lambda: self._newest() >= last, f"the command at {last} is answered", 120)
+        return whole_log(self.brokers, self.log)
 
-            until(all_of_them, f"{count} commands are answered", 120)
-        return log
+    def _newest(self) -> int:
+        """Return the place of the newest command that the log tells of, -1 without one."""
+        time.sleep(LOOK_EVERY_S)
+        with LogReader(self.brokers, self.log, start="latest") as reader:
+            reader.seek(max(0, reader.end_offset() - TAIL))
+            return max(map(place, reader.read(TAIL, LOOK_EVERY_S)), default=-1)
+
+
+def place(record: Record) -> int:
+    """Return where the command that caused the record stood on the queue, -1 where none did."""
+    metadata = json.loads(record.key or b"{}").get("metadata") or {}
+    return int(metadata.get("offset", -1))
 
 
 def is_answer(record: Record) -> bool:
@@ -123,9 +135,8 @@ def by_command(log: list[Record], first_offset: int) -> list[list[tuple[bytes, b
     """Return the records of each command, in the order of the commands."""
     found: dict[int, list[tuple[bytes, bytes]]] = {}
     for record in log:
-        metadata = json.loads(record.key or b"{}")["metadata"] or {}
-        if "offset" in metadata and int(metadata["offset"]) >= first_offset:
-            found.setdefault(int(metadata["offset"]), []).append((record.key or b"", record.value or b""))
+        if (at := place(record)) >= first_offset:
+            found.setdefault(at, []).append((record.key or b"", record.value or b""))
     return [found[offset] for offset in sorted(found)]
 
 
@@ -143,11 +154,11 @@ class Contest:
         bench = Bench(self._brokers, self._folder)
         with bench.core():
             bench.send(opens(0, OPENS), bench.source)
-            opened = bench.answered(OPENS)
+            opened = bench.answered(OPENS - 1)
             burst = opens(OPENS, COMMANDS // 2) + closes(opened, 2 * OPENS)[: COMMANDS // 2]
             random.Random(4).shuffle(burst)
             bench.send(burst, bench.source)
-            log = bench.answered(OPENS + len(burst))
+            log = bench.answered(OPENS + len(burst) - 1)
         self._keep(by_command(log, OPENS), burst)
         return self._rate(bench.source, log, OPENS, len(burst))
 
@@ -156,7 +167,7 @@ class Contest:
         bench = Bench(self._brokers, self._folder)
         with relay(bench, self._recorded):
             bench.send(self._burst, bench.source)
-            log = bench.answered(len(self._burst))
+            log = bench.answered(OPENS + len(self._burst) - 1)  # the bytes are those of the core's run
         return self._rate(bench.source, log, 0, len(self._burst))
 
     def _keep(self, records: list[list[tuple[bytes, bytes]]], burst: list[bytes]) -> None:
@@ -197,12 +208,7 @@ def p4(_shared: Path, runs: int) -> dict[str, Any]:
 def latencies_ms(brokers: str, source: str, log: list[Record]) -> list[int]:
     """Return for each command the time from its append to its answer's."""
     sent = {record.offset: record.timestamp_ms for record in whole_log(brokers, source)}
-    found = []
-    for record in log:
-        if is_answer(record):
-            metadata = json.loads(record.key or b"{}")["metadata"] or {}
-            found.append(record.timestamp_ms - sent[int(metadata["offset"])])
-    return found
+    return [record.timestamp_ms - sent[place(record)] for record in log if is_answer(record)]
 
 
 def p99(values: list[int]) -> float:
@@ -219,7 +225,7 @@ def p6(_shared: Path, runs: int) -> dict[str, Any]:
             bench = Bench(brokers, Path(folder))
             with bench.core():
                 bench.send(opens(0, PACED), bench.source, PACE_PER_S)
-                log = bench.answered(PACED)
+                log = bench.answered(PACED - 1)
             recorded.write_bytes(pickle.dumps(by_command(log, 0)))
             return p99(latencies_ms(brokers, bench.source, log))
 
@@ -227,7 +233,7 @@ def p6(_shared: Path, runs: int) -> dict[str, Any]:
             bench = Bench(brokers, Path(folder))
             with relay(bench, recorded):
                 bench.send(opens(0, PACED), bench.source, PACE_PER_S)
-                log = bench.answered(PACED)
+                log = bench.answered(PACED - 1)
             return p99(latencies_ms(brokers, bench.source, log))
 
         medians = in_turns({"ours": core, "peer": bare}, runs)

@@ -11,6 +11,8 @@ from twilight.core.clock import Clock
 from twilight.ops.errors import Unavailable
 
 IDLE_S = (0.004, 0.03)
+STOPPED_LOOK_S = 0.25
+"""So often a stopped process looks whether it may go on: trouble that ends early wakes it."""
 LOOKS = frozenset({"poll", "read", "change", "end offset", "chain: heard"})
 
 
@@ -70,7 +72,7 @@ class Process:
         """Wait, and longer while the process is stopped."""
         self.time.sleep(seconds)
         while self.alive and self.time.now_ns < self.stopped_until_ns:
-            self.time.sleep((self.stopped_until_ns - self.time.now_ns) / NS)
+            self.time.sleep(min(STOPPED_LOOK_S, (self.stopped_until_ns - self.time.now_ns) / NS))
         if not self.alive:
             raise Killed
 

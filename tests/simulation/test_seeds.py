@@ -48,4 +48,4 @@ def test_a_leader_that_starts_again_does_not_read_its_own_intents_again(tmp_path
     written = [record.offset for record, _ in intents.committed()]
     newest = max(msgspec.json.decode(body)["next_intent"] for body in run.records.snapshots)
     assert len(written) > 20
-    assert newest == written[-1] + 1
+    assert newest > written[-1]  # beyond the newest, and perhaps beyond the mark of its transaction

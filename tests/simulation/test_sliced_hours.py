@@ -93,4 +93,5 @@ def test_a_core_may_die_at_any_moment_of_an_hour_and_the_next_one_goes_on_with_i
     charged = [name for kind, name, _ in records if kind == "TraderOrderFundingUpdate"]
     assert len(charged) == len(set(charged)) > RECORDS
     assert last[0] == "FundingRateUpdate"
-    assert len({epoch for _, _, epoch in [*records, last]}) == 2
+    writers = {epoch for _, _, epoch in [*records, last]}
+    assert len(writers) == 2 or part == PARTS - 1  # at the very end the closing may have been on its way

@@ -72,7 +72,11 @@ class Loop:
         return self._publisher.written.get(topic, -1)
 
     def turn(self) -> bool:
-        """Take, decide, publish and answer what waits now; return whether there was anything."""
+        """Take, decide, publish and answer what waits now; return whether there was anything.
+
+        A batch that failed meanwhile ends the loop before it asks the chain for more, or waits for what never follows.
+        """
+        self._publisher.check()
         arrivals = self._queues.read(self._batch_commands_max) if self._has_room() else []
         wall_ns, mono_ms = self._clock.wall_ns(), self._clock.mono_ms()
         ticks = [self._ticks.popleft() for _ in range(len(self._ticks))]
@@ -91,8 +95,7 @@ class Loop:
         return busy
 
     def idle(self) -> None:
-        """Wait a moment: nothing was there. A batch that failed meanwhile ends the loop although nothing follows it."""
-        self._publisher.check()
+        """Wait a moment: nothing was there."""
         self._clock.sleep(IDLE_S)
 
     def publish(self) -> None:

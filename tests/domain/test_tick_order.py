@@ -1,9 +1,11 @@
 """In which order one tick handles what it has reached: liquidations, closes, fills; and who comes first (5.2)."""
 
+import pytest
 from tests.domain.exchange import LONG, SHORT, Exchange, answers, statuses
 
 from twilight.domain.events import Event
 from twilight.domain.inputs import UpdateRiskParamsCall
+from twilight.domain.orders import Side
 
 
 def ends(made: list[Event]) -> list[tuple[str, str, str]]:
@@ -25,28 +27,21 @@ def test_a_tick_liquidates_then_closes_then_fills() -> None:
     ]
 
 
-def test_a_fall_fires_close_limits_then_stop_losses_of_longs_then_take_profits_of_shorts() -> None:
+@pytest.mark.parametrize(
+    ("wins_by_it", "loses_by_it", "trigger", "price"),
+    [(SHORT, LONG, 64_000, 63_900), (LONG, SHORT, 66_000, 66_100)],
+    ids=["a fall", "a rise"],
+)
+def test_a_move_fires_close_limits_then_stop_losses_of_one_side_then_take_profits_of_the_other(
+    wins_by_it: Side, loses_by_it: Side, trigger: int, price: int
+) -> None:
     exchange = Exchange()
-    for account, side in (("tp", SHORT), ("sl", LONG), ("limit", SHORT)):
+    for account, side in (("tp", wins_by_it), ("sl", loses_by_it), ("limit", wins_by_it)):
         exchange.open(account, side)
-    exchange.legs("tp", tp=64_000)
-    exchange.legs("sl", sl=64_000)
-    exchange.close("limit", limit=64_000)
-    assert ends(exchange.tick(63_900)) == [
-        ("limit", "SETTLED", "LIMIT"),
-        ("sl", "SETTLED", "Stoploss"),
-        ("tp", "SETTLED", "Takeprofit"),
-    ]
-
-
-def test_a_rise_fires_close_limits_then_stop_losses_of_shorts_then_take_profits_of_longs() -> None:
-    exchange = Exchange()
-    for account, side in (("tp", LONG), ("sl", SHORT), ("limit", LONG)):
-        exchange.open(account, side)
-    exchange.legs("tp", tp=66_000)
-    exchange.legs("sl", sl=66_000)
-    exchange.close("limit", limit=66_000)
-    assert ends(exchange.tick(66_100)) == [
+    exchange.legs("tp", tp=trigger)
+    exchange.legs("sl", sl=trigger)
+    exchange.close("limit", limit=trigger)
+    assert ends(exchange.tick(price)) == [
         ("limit", "SETTLED", "LIMIT"),
         ("sl", "SETTLED", "Stoploss"),
         ("tp", "SETTLED", "Takeprofit"),

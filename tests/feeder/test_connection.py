@@ -45,6 +45,9 @@ class Exchange:
         await self.links[link].send(TICKER % (bid, bid + 1))
 
 
+Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - a condition, not an event
@@ -122,6 +125,27 @@ def test_a_frame_that_is_too_large_is_refused_and_not_told_as_the_venue_s_hangin
     with_exchange(body)
 
 
+def beside(
+    accept: Accept, body: Callable[[VenueKeeper], Awaitable[None]], afterwards: Callable[[], object] = lambda: True
+) -> None:
+    """Run the body while a keeper of links tries an exchange that does no more than this with a connection.
+
+    What is to hold once the keeper has ended is waited for.
+    """
+
+    async def main() -> None:
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        keeper = kept(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        running = asyncio.create_task(keeper.run(0))
+        await body(keeper)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await until(afterwards)
+        server.close()
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("asked", [False, True], ids=["when it accepts", "in the handshake"])
 def test_an_exchange_that_hangs_up_before_the_handshake_is_over_is_tried_for_ever(asked: bool) -> None:  # noqa: FBT001
     calls = 0
@@ -133,17 +157,11 @@ def test_an_exchange_that_hangs_up_before_the_handshake_is_over_is_tried_for_eve
             await reader.readuntil(b"\r\n\r\n")
         writer.close()
 
-    async def main() -> None:
-        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-        keeper = kept(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        running = asyncio.create_task(keeper.run(0))
+    async def body(keeper: VenueKeeper) -> None:
         await until(lambda: calls >= 3)
         assert keeper.counters.last_error.startswith("cannot connect")
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        server.close()
 
-    asyncio.run(main())
+    beside(hang_up, body)
 
 
 def test_an_exchange_that_never_answers_the_handshake_is_given_up_and_tried_again(
@@ -161,18 +179,11 @@ def test_an_exchange_that_never_answers_the_handshake_is_given_up_and_tried_agai
             await writer.wait_closed()
         given_up += 1
 
-    async def main() -> None:
-        server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-        keeper = kept(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        running = asyncio.create_task(keeper.run(0))
+    async def body(keeper: VenueKeeper) -> None:
         await until(lambda: calls >= 2)
         assert keeper.counters.last_error.startswith("cannot connect")
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await until(lambda: given_up == calls)
-        server.close()
 
-    asyncio.run(main())
+    beside(say_nothing, body, afterwards=lambda: given_up == calls)
 
 
 def test_an_exchange_that_is_away_is_tried_for_ever() -> None:

@@ -1,5 +1,7 @@
 """What the engine may know of a command's payload hex (decisions C13), read by the wire's codec."""
 
+from collections.abc import Callable
+
 from twilight.domain.chain import LenientPayloads, PayloadCodec, PayloadError
 from twilight.wire.bincode import decode_hex
 from twilight.wire.client_messages import deposit_output_hex, executed_output_hex, memo_of
@@ -16,31 +18,25 @@ class ReadPayloads:
 
     def open_memo(self, payload: str, entry_price: int, position_size: int, fee_sats: int) -> str | None:
         """Return the hex of the memo that the order owns from now on, with the figures of the fill."""
-        try:
-            return executed_output_hex(decode_hex(Transaction, payload), entry_price, position_size, fee_sats)
-        except WireError as error:
-            self._refuse_if_strict(error)
-            return None
+        return self._read(
+            lambda: executed_output_hex(decode_hex(Transaction, payload), entry_price, position_size, fee_sats)
+        )
 
     def deposit_memo(self, payload: str, pool_share: int) -> str | None:
         """Return the hex of the memo that the lender owns from now on, with the shares that were minted."""
-        try:
-            return deposit_output_hex(decode_hex(ZkosCreateOrder, payload), pool_share)
-        except WireError as error:
-            self._refuse_if_strict(error)
-            return None
+        return self._read(lambda: deposit_output_hex(decode_hex(ZkosCreateOrder, payload), pool_share))
 
     def settle_owner(self, payload: str) -> str | None:
         """Return the account that owns the memo of a settle message."""
-        try:
-            return memo_of(decode_hex(ZkosSettleMsg, payload).output).owner
-        except WireError as error:
-            self._refuse_if_strict(error)
-            return None
+        return self._read(lambda: memo_of(decode_hex(ZkosSettleMsg, payload).output).owner)
 
-    def _refuse_if_strict(self, error: WireError) -> None:
-        if self._strict:
-            raise PayloadError(str(error)) from error
+    def _read(self, read: Callable[[], str]) -> str | None:
+        try:
+            return read()
+        except WireError as error:
+            if self._strict:
+                raise PayloadError(str(error)) from error
+            return None
 
 
 def payloads(mode: str) -> PayloadCodec:

@@ -5,7 +5,6 @@ import gc
 import random
 import signal
 from collections.abc import Collection
-from contextlib import suppress
 
 import uvloop
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -96,8 +95,7 @@ async def run(config: FeederConfig, stop: Stop) -> None:
         feeder = Feeder(config, SystemClock(), state)
         ops = await serve_ops(*host_port(config.settings.ops_addr), feeder.health)
         public = await feeder.serve_public()
-        with suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, feeder.maker.resume)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, feeder.maker.resume)
         REGISTRY.register(feeder.metrics)
         feeder.health.extra = {"kid": feeder.maker.key.kid, "port": public.port}
         _log.info("feeder ready", port=public.port, ops_port=ops.port, kid=feeder.maker.key.kid)

@@ -14,11 +14,13 @@ from twilight.local.parts import Environment, Part, Service
 from twilight.local.servers import Kafka, Postgres, QuestDB
 from twilight.local.servers.postgres import api_role
 from twilight.local.servers.process import LOOPBACK
-from twilight.local.settings import UpSettings
+from twilight.local.settings import QUESTDB_HTTP_PORT, UpSettings
 from twilight.ops.errors import Unavailable
 from twilight.ops.settings import host_port
 
 DATABASE = "twilight"
+NOWHERE = ("", 0)
+"""The address of a part that is not elsewhere."""
 
 
 class Source(StrEnum):
@@ -90,7 +92,7 @@ class Plan:
             "BROKER": (settings.broker, 9092),
             "DATABASE_URL": (settings.database_url, 5432),
             "QUESTDB_URL": (settings.questdb_url, 8812),
-            "QUESTDB_HTTP_URL": (settings.questdb_http, 9000),
+            "QUESTDB_HTTP_URL": (settings.questdb_http, QUESTDB_HTTP_PORT),
         }
         return {name: _first_address(text, usual_port) for name, (text, usual_port) in named.items() if text}
 
@@ -114,15 +116,16 @@ class Plan:
     def _servers(self) -> list[Part]:
         postgres = self._postgres
         make_database = (lambda: postgres.ensure_database(DATABASE)) if postgres else None
+        named = self.elsewhere()
         return [
-            Part(name="kafka", server=self._kafka, address=_first_address(self.brokers, 9092)),
+            Part(name="kafka", server=self._kafka, address=named.get("BROKER", NOWHERE)),
             Part(
                 name="postgres",
                 server=postgres,
                 after_start=make_database,
-                address=_first_address(self._settings.database_url, 5432),
+                address=named.get("DATABASE_URL", NOWHERE),
             ),
-            Part(name="questdb", server=self._questdb, address=_first_address(self._settings.questdb_url, 8812)),
+            Part(name="questdb", server=self._questdb, address=named.get("QUESTDB_URL", NOWHERE)),
         ]
 
     def _services(self) -> list[Part]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from twilight.domain import answers
+from twilight.domain.chain import Operation
 from twilight.domain.context import TRADABLE, Case
 from twilight.domain.errors import Rejected
 from twilight.domain.inputs import FeedStatus
@@ -103,14 +104,14 @@ class Headroom:
 
 
 def headroom(state: State, extra_long_sats: int = 0, extra_short_sats: int = 0) -> Headroom:
-    """Return the limits on the filled exposure, counting more of each side as filled (7.3, R20)."""
-    params, equity = state.params, float(state.pool.total_locked_value_sats)
-    long = state.exposure.long_sats + extra_long_sats
-    short = state.exposure.short_sats + extra_short_sats
-    for intent in state.intents.values():  # opens and fills in flight count as filled (C11)
-        if intent.order is not None and intent.order.status is FILLED:
-            value = value_of(intent.order)
-            long, short = (long + value, short) if intent.order.side is LONG else (long, short + value)
+    """Return the limits on the filled exposure, counting more of each side as filled (7.3, R20).
+
+    A withdrawal in flight counts as paid (C11).
+    """
+    leaving = sum(one.amount_sats for one in state.intents.values() if one.operation is Operation.WITHDRAW)
+    params, equity = state.params, float(state.pool.total_locked_value_sats - leaving)
+    long, short = _exposure(state)
+    long, short = long + extra_long_sats, short + extra_short_sats
     net = float(long - short)
     return Headroom(
         max(0.0, params.max_oi_mult * equity - float(long + short)),
@@ -118,6 +119,16 @@ def headroom(state: State, extra_long_sats: int = 0, extra_short_sats: int = 0) 
         max(0.0, params.max_net_mult * equity + net),
         params.max_position_pct * equity,
     )
+
+
+def _exposure(state: State) -> tuple[int, int]:
+    """Return the entry value of longs and of shorts; opens and fills in flight count as filled (C11)."""
+    long, short = state.exposure.long_sats, state.exposure.short_sats
+    for intent in state.intents.values():
+        if intent.order is not None and intent.order.status is FILLED:
+            value = value_of(intent.order)
+            long, short = (long + value, short) if intent.order.side is LONG else (long, short + value)
+    return long, short
 
 
 def crossed_limit(room: Headroom, side: Side, value_sats: float) -> tuple[str, float] | None:
@@ -190,8 +201,8 @@ def has_positions(state: State) -> bool:
 
 def gate_withdrawal_limits(state: State, equity_after_sats: int) -> None:
     """Refuse a withdrawal after which open positions would stand above the limits (R29)."""
-    sums, params = state.exposure, state.params
-    open_interest, net = sums.long_sats + sums.short_sats, abs(sums.long_sats - sums.short_sats)
+    params, (long, short) = state.params, _exposure(state)
+    open_interest, net = long + short, abs(long - short)
     for code, found, multiple in (
         ("OI_LIMIT_REACHED", open_interest, params.max_oi_mult),
         ("SKEW_LIMIT_REACHED", net, params.max_net_mult),

@@ -87,7 +87,9 @@ def _put_trigger(state: State, event: SortedSetDBUpdate, uuid: str, price: float
     if "retry" in metadata:
         wait_s = min(2 ** int(metadata["retry"]), RETRY_WAIT_MAX_S)
         not_before = clock.parse_iso(event.time) + wait_s * clock.NS_PER_S
-        state.retries[uuid] = Retry(int(metadata["retry"]), not_before)
+        state.retries[uuid] = Retry(int(metadata["retry"]), not_before, command.action is SetAction.ADD_LIQUIDATION)
+    elif "set_by" not in metadata:  # not put back, but set by a request: with a payload that was not refused yet
+        state.retries.pop(uuid, None)
 
 
 def _remove_trigger(state: State, command: SortedSetCommand, uuid: str) -> None:

@@ -26,7 +26,7 @@ from twilight.domain.pool import (
 from twilight.domain.state import Deposit, Exposure, Legs, OpenHour, Position, Retry, State, Switches
 from twilight.domain.triggers import Triggers
 
-FORMAT = 3
+FORMAT = 4
 
 Plain = dict[str, Any]
 
@@ -57,7 +57,7 @@ def dump(state: State) -> Plain:
         "request_ids": list(state.request_ids),
         "queues": {queue: list(position) for queue, position in sorted(state.queues.items())},
         "ticks": {kid: list(number) for kid, number in sorted(state.ticks.items())},
-        "retries": {uuid: [retry.attempts, retry.not_before_ns] for uuid, retry in sorted(state.retries.items())},
+        "retries": {uuid: _values(retry) for uuid, retry in sorted(state.retries.items())},
         "shortfall_sats": str(state.shortfall_sats),
         "intents": [to_plain(intent) for intent in state.intents.values()],
         "waiting": [to_plain(intent) for intent in state.waiting.values()],

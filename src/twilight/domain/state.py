@@ -67,6 +67,8 @@ class Retry:
 
     attempts: int
     not_before_ns: int
+    holds_liquidation: bool
+    """Whether the liquidation was refused: a trigger that was holds back the order's triggers alone."""
 
 
 @dataclass(slots=True)

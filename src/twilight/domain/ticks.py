@@ -76,12 +76,17 @@ def bulk_event(case: Case, action: SetAction, side: Side) -> SortedSetDBUpdate:
     return SortedSetDBUpdate(command, case.conditions.now_iso, action.value, case.metadata)
 
 
-def is_due(case: Case, uuid: str) -> bool:
-    """Return whether nothing is in flight for it, and if it was refused, whether it may be tried again (R9, C11)."""
+def is_due(case: Case, uuid: str, *, liquidation: bool = False) -> bool:
+    """Return whether nothing is in flight for it, and if it was refused, whether it may be tried again (R9, C11).
+
+    A liquidation does not wait for a refused trigger: nobody puts it off by a stop loss that the chain will not take.
+    """
     if uuid in case.state.intents:
         return False
     retry = case.state.retries.get(uuid)
-    return retry is None or retry.not_before_ns <= case.conditions.now_ns
+    if retry is None or (liquidation and not retry.holds_liquidation):
+        return True
+    return retry.not_before_ns <= case.conditions.now_ns
 
 
 def pool_room(case: Case) -> int | None:
@@ -91,10 +96,11 @@ def pool_room(case: Case) -> int | None:
     return 0 if case.pool_is_busy else 1
 
 
-def _due(case: Case, reached: list[str], room: int | None) -> list[str]:
+def _due(case: Case, reached: list[str], room: int | None, *, liquidation: bool = False) -> list[str]:
     """Return which of those that the price has reached act now."""
-    state = case.state
-    due = [uuid for uuid in reached if is_due(case, uuid)] if state.retries or state.intents else reached
+    due = reached
+    if case.state.retries or case.state.intents:
+        due = [uuid for uuid in reached if is_due(case, uuid, liquidation=liquidation)]
     return due if room is None else due[:room]
 
 
@@ -121,7 +127,7 @@ def check_liquidations(case: Case) -> Iterator[Sequence[Event]]:
         reached = members.at_or_above(bound) if side is Side.LONG else members.at_or_below(bound)
         left = None if room is None else room - len(fired)
         bulk = (SetAction.BULK_LIQUIDATION, side)
-        due = _due(case, reached, left)
+        due = _due(case, reached, left, liquidation=True)
         fired += due
         removals += _removals(case, due, bulk, SetAction.REMOVE_LIQUIDATION, whole=len(due) == len(reached))
     if removals:

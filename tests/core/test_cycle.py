@@ -169,11 +169,8 @@ class TestFunding:
         assert names(turn(cycle, [tick(feeder, 0)], [], 500, state, just_after)) == ["Tick"]
 
 
-def test_while_an_hour_is_open_every_turn_ends_with_a_slice_of_it_and_no_other_hour_begins(
-    cycle: Cycle, feeder: SignedFeeder
-) -> None:
+def test_while_an_hour_is_open_no_other_hour_begins(cycle: Cycle, feeder: SignedFeeder) -> None:
     state = State(funding_hour=HOUR - 1, open_hour=OpenHour(HOUR - 1, "2026-04-10T08:00:00Z", {}))
-    assert names(turn(cycle, [tick(feeder, 0)], ["a"], 10, state)) == ["Tick", "FundingSlice"]
-    assert names(turn(cycle, [], [], 20, state)) == ["FundingSlice"]
+    assert names(turn(cycle, [tick(feeder, 0)], ["a"], 10, state)) == ["Tick"]
     state.open_hour = None
     assert names(turn(cycle, [tick(feeder, 250)], [], 260, state)) == ["Tick", "FundingHour", "a"]

@@ -16,7 +16,7 @@ from twilight.core.exchange import Exchange, Topics
 from twilight.core.feed import AcceptedTick, Feed, Refusal
 from twilight.core.ids import Uuids
 from twilight.core.loop import Inbox, Loop
-from twilight.core.publisher import DirectPublisher
+from twilight.core.publisher import DirectPublisher, Publication, write_down
 from twilight.domain.engine import new_engine
 from twilight.domain.inputs import Conditions, FeedStatus, Genesis
 
@@ -57,8 +57,25 @@ class Silent:
         return []
 
 
+class HeldPublisher(DirectPublisher):
+    """Writes nothing before it is told to: a log that is slow."""
+
+    def __init__(self, writes: Writes) -> None:
+        super().__init__(writes, "events", -1)
+        self._writes = writes
+        self._held: list[Publication] = []
+
+    def submit(self, publication: Publication) -> None:
+        self._held.append(publication)
+
+    def write(self) -> None:
+        """Write what was handed over, as one transaction."""
+        held, self._held = self._held, []
+        write_down(held, self._writes, "events", self.written)
+
+
 class Scene:
-    def __init__(self) -> None:
+    def __init__(self, *, slow_log: bool = False) -> None:
         self.now_ms = STARTED_MS
         self._feeder = SignedFeeder()
         self._feed = Feed([[self._feeder.public_key]], started_ms=STARTED_MS)
@@ -69,7 +86,8 @@ class Scene:
         exchange.take(
             Genesis("85c5b2e5-bcda-4ab1-9b83-2de488aa6357"), Conditions(STARTED_MS * 10**6, FeedStatus.STARTING)
         )
-        inbox, publisher = Inbox(self._ticks, deque()), DirectPublisher(self.writes, "events", -1)
+        inbox, self.slow = Inbox(self._ticks, deque()), HeldPublisher(self.writes)
+        publisher = self.slow if slow_log else DirectPublisher(self.writes, "events", -1)
         self.loop = Loop(exchange, Cycle(1), self.queues, inbox, publisher, Silent(), clock, 2_000)  # type: ignore[arg-type]
 
     def tick(self, price: float, after_ms: int = 250) -> None:
@@ -81,6 +99,16 @@ class Scene:
     def command(self, number: int = 1) -> list[Arrival]:
         record = Record("orders", 0, number, self.now_ms, b"key", create(f"a{number}", f"REQID{number:064X}"))
         return [read_arrival(record, "main", "topic-id")]
+
+    def opens(self, count: int) -> None:
+        """Let so many people open a position, before the hour."""
+        self.tick(65_000)
+        self.loop.turn()
+        for number in range(1, count + 1):
+            self.queues.reads.append(lambda number=number: self.command(number))
+            self.loop.turn()
+        self.tick(65_000)
+        self.loop.turn()
 
     def entry_prices(self) -> list[float]:
         events = map(json.loads, self.writes.values)
@@ -124,13 +152,7 @@ def test_a_slow_read_does_not_make_the_feed_silent() -> None:
 
 def test_ticks_and_commands_are_committed_between_the_slices_of_a_large_hour() -> None:
     scene = Scene()
-    scene.tick(65_000)
-    scene.loop.turn()
-    for number in range(1, 8):
-        scene.queues.reads.append(lambda number=number: scene.command(number))
-        scene.loop.turn()
-    scene.tick(65_000)
-    scene.loop.turn()
+    scene.opens(7)
     with slices_of(2):
         scene.tick(65_000, after_ms=3_600_000)
         scene.writes.transactions.clear()
@@ -146,3 +168,34 @@ def test_ticks_and_commands_are_committed_between_the_slices_of_a_large_hour() -
     assert (third[0], third[-3:]) == (tick, [record, record, rate])
     assert "TraderOrder" in third
     assert after == [[tick], [tick]]
+
+
+def test_however_slow_the_log_is_a_tick_waits_behind_two_slices_of_a_large_hour_at_most() -> None:
+    scene = Scene(slow_log=True)
+    scene.opens(12)
+    scene.slow.write()
+    with slices_of(1):
+        scene.tick(65_000, after_ms=3_600_000)
+        for _ in range(5):
+            scene.loop.turn()
+        scene.tick(65_001)
+        scene.loop.turn()
+        scene.writes.transactions.clear()
+        scene.slow.write()
+        scene.loop.turn()
+        scene.slow.write()
+    record, tick = "TraderOrderFundingUpdate", "CurrentPriceUpdate"
+    assert scene.writes.transactions == [[tick, record, record, record, tick], [record]]
+
+
+def test_an_hour_is_written_to_its_end_however_slow_the_log_is() -> None:
+    scene = Scene(slow_log=True)
+    scene.opens(12)
+    with slices_of(1):
+        scene.tick(65_000, after_ms=3_600_000)
+        for _ in range(12):
+            scene.loop.turn()
+            scene.slow.write()
+    kinds = [kind for transaction in scene.writes.transactions for kind in transaction]
+    assert kinds.count("TraderOrderFundingUpdate") == 12
+    assert kinds[-1] == "FundingRateUpdate"

@@ -12,7 +12,6 @@ from twilight.archiver.postgres.copying import copy_rows
 from twilight.archiver.postgres.tables import Row
 from twilight.audit.comparing import Shape, Twin
 from twilight.audit.finding import Faults, Finding, finding
-from twilight.domain.charging import awaited
 from twilight.domain.orders import OrderStatus, Side
 from twilight.domain.state import State
 
@@ -93,7 +92,7 @@ def check(connection: Connection, state: State) -> Finding:
     state.sync()
     faults = Faults()
     connection.execute("CREATE TEMP TABLE audit_awaited (uuid uuid PRIMARY KEY)")
-    copy_rows(connection, "audit_awaited", ["uuid"], [(uuid,) for uuid in awaited(state)])
+    copy_rows(connection, "audit_awaited", ["uuid"], [(uuid,) for uuid in state.awaited()])
     orders, triggers, book = list(_order_rows(state)), list(_trigger_rows(state)), list(_book_rows(state))
     deposits = list(_deposit_rows(state))
     for shape, rows in ((_ORDERS, orders), (_TRIGGERS, triggers), (_BOOK, book), (_DEPOSITS, deposits)):

@@ -10,7 +10,7 @@ from twilight.core.feed import AcceptedTick, FeedWatch
 from twilight.core.intake import Intake
 from twilight.domain.clock import NS_PER_HOUR
 from twilight.domain.context import TRADABLE
-from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, FundingSlice, Tick
+from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, Tick
 from twilight.domain.state import State
 from twilight.ops.logs import get
 
@@ -18,7 +18,7 @@ log = get(__name__)
 
 E8 = 100_000_000
 NS_PER_MS = 1_000_000
-Step = tuple[Tick | FundingHour | FundingSlice | Arrival, Conditions]
+Step = tuple[Tick | FundingHour | Arrival, Conditions]
 
 
 class FundingSchedule:
@@ -99,8 +99,6 @@ class Cycle:
             conditions = self.conditions(wall_ns, mono_ms)
             for arrival in ready:
                 yield arrival, conditions
-        if state.open_hour is not None:
-            yield FundingSlice(), self.conditions(wall_ns, mono_ms)
 
     def _tick(self, accepted: AcceptedTick, state: State, wall_ns: int, mono_ms: int) -> Iterator[Step]:
         waited_ms = max(0, mono_ms - accepted.accepted_ms)

@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
+from threading import BoundedSemaphore
 
 from twilight.core import admin
 from twilight.core.admin import AdminFault
@@ -16,7 +17,7 @@ from twilight.core.feed import AcceptedTick
 from twilight.core.order_queues import OrderQueues
 from twilight.core.publisher import Answer, Publication, Publisher
 from twilight.domain.errors import InvalidParams, NotSupported
-from twilight.domain.inputs import Admin, Conditions, SetMarketHaltCall
+from twilight.domain.inputs import Admin, Conditions, FundingSlice, SetMarketHaltCall
 
 WAITING_MAX = 50_000
 UNANSWERED_MAX = 1_000
@@ -24,6 +25,8 @@ UNANSWERED_MAX = 1_000
 HANDED_OVER_COMMANDS = 250
 """So many are handed over at once, at most: while they are written, the next of a burst are decided."""
 BATCH_BYTES_MAX = 8 * 2**20
+SLICES_IN_FLIGHT_MAX = 2
+"""Of an open hour one slice is being written and another is made meanwhile: so little can stand before a tick."""
 IDLE_S = 0.001
 
 
@@ -59,6 +62,7 @@ class Loop:
         self._clock = clock
         self._batch_commands_max = batch_commands_max
         self._handed_over_max = min(batch_commands_max, HANDED_OVER_COMMANDS)
+        self._slices = BoundedSemaphore(SLICES_IN_FLIGHT_MAX)
         self._answers: list[Answer] = []
         self.exit_asked = False
 
@@ -91,6 +95,7 @@ class Loop:
             else:
                 self._exchange.take(given, conditions)
             self._publish_when_full()
+        busy |= self._take_slice(wall_ns, mono_ms)
         self.publish()
         return busy
 
@@ -118,6 +123,14 @@ class Loop:
         batch = self._exchange.batch
         if batch.commands >= self._handed_over_max or batch.value_bytes >= BATCH_BYTES_MAX:
             self.publish()
+
+    def _take_slice(self, wall_ns: int, mono_ms: int) -> bool:
+        """Make the next records of an open hour, unless too many wait to be written; ticks would wait behind them."""
+        if self._exchange.engine.state.open_hour is None or not self._slices.acquire(blocking=False):
+            return False
+        self._exchange.take(FundingSlice(), self._cycle.conditions(wall_ns, mono_ms))
+        self._answers.append(self._slices.release)
+        return True
 
     def _take_admin(self, wall_ns: int, mono_ms: int) -> bool:
         waiting = [self._requests.popleft() for _ in range(len(self._requests))]

@@ -15,9 +15,10 @@ import numpy as np
 from twilight.domain import formulas, ledger
 from twilight.domain.commands import Meta
 from twilight.domain.events import Metadata
-from twilight.domain.ledger import Bools, Floats, Ints, Ledger
+from twilight.domain.ledger import Bools, Floats, Ledger
 from twilight.domain.orders import OrderType, Side, TraderOrder
 from twilight.domain.state import State
+from twilight.domain.turns import by_sequence
 
 PERCENT = 100
 
@@ -164,33 +165,9 @@ def _liquidation_prices(side: Side, figures: Floats, terms: Terms, scratch: tupl
 
 def used_up(state: State) -> list[str]:
     """Return the positions that the hour which has just opened has used up, by entry sequence: A <= K (3.8)."""
-    rows = []
-    for book in _books(state):
+    books, rows = state.books, []
+    for book in books:
         figures = book.figures()
         rows.append(np.flatnonzero(book.awaited() & (figures[ledger.AVAILABLE] <= figures[ledger.MAINTENANCE])))
-    return _by_sequence(state, rows)
-
-
-def awaited(state: State, count_max: int | None = None) -> list[str]:
-    """Return whose records of the open hour are awaited, the next so many, by entry sequence (R25)."""
-    return _by_sequence(state, [np.flatnonzero(book.awaited()) for book in _books(state)], count_max)
-
-
-def _books(state: State) -> list[Ledger]:
-    return [state.ledger(side) for side in Side]
-
-
-def _by_sequence(state: State, rows: list[Ints], count_max: int | None = None) -> list[str]:
-    """Return who stands in these rows of the two sides, the first so many."""
-    books = _books(state)
-    sequences = np.concatenate([book.sequences()[own] for book, own in zip(books, rows, strict=True)])
-    if count_max is None or len(sequences) <= count_max:
-        places = np.arange(len(sequences))
-    else:
-        places = np.argpartition(sequences, count_max)[:count_max]
-    uuids = []
-    for place in places[np.argsort(sequences[places])].tolist():
-        second = place >= len(rows[0])
-        row = rows[second][place - len(rows[0]) if second else place]
-        uuids.append(books[second].uuids[row])
-    return uuids
+    which, found = by_sequence(books, rows)
+    return [books[book].uuids[row] for book, row in zip(which.tolist(), found.tolist(), strict=True)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twilight.domain import clock
-from twilight.domain.charging import CHARGES_ALL_BUT, awaited, charge_everybody, terms_told
+from twilight.domain.charging import CHARGES_ALL_BUT, charge_everybody, terms_told
 from twilight.domain.commands import (
     CancelTraderOrder,
     CancelTraderOrderSlTp,
@@ -340,9 +340,9 @@ def _price(state: State, event: CurrentPriceUpdate) -> None:
 
 
 def _funding_rate(state: State, event: FundingRateUpdate) -> None:
-    if state.open_hour is not None and awaited(state, 1):
+    if state.open_hour is not None and state.awaits_records():
         raise Corrupt(f"hour {state.open_hour.number} was closed before all of its records were there")
-    state.open_hour = None
+    state.close_hour()
     state.funding_rate_pct = event.rate_pct
     metadata = event.metadata
     if metadata and "funding_hour" in metadata:

@@ -7,7 +7,6 @@ in its order all the same.
 
 from collections.abc import Generator, Iterator, Sequence
 
-from twilight.domain.charging import awaited
 from twilight.domain.commands import Meta
 from twilight.domain.context import Case
 from twilight.domain.errors import NotWritable
@@ -45,7 +44,7 @@ def on_funding_slice(case: Case, _slice: FundingSlice) -> Iterator[Sequence[Even
     state, hour = case.state, case.state.open_hour
     if hour is None:
         return
-    uuids = awaited(state, SLICE + 1)  # one more tells whether any are left: to look again takes as long as to look
+    uuids = state.next_awaited(SLICE + 1)  # one more tells whether any are left
     if uuids:
         yield [_awaited_record(state, hour, uuid) for uuid in uuids[:SLICE]]
     if len(uuids) <= SLICE:

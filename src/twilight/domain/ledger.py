@@ -107,6 +107,10 @@ class Ledger:
         row = self.rows.get(uuid)
         return row is not None and bool(self._awaited_cells[row])
 
+    def row_is_awaited(self, row: int) -> bool:
+        """Return whether the position in a row has a record of the open hour still to come."""
+        return bool(self._awaited_cells[row])
+
     def remove(self, uuid: str) -> None:
         """Let a position go; its row waits for the next one."""
         self.discard(uuid)

@@ -10,7 +10,6 @@ from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any
 
-from twilight.domain.charging import awaited
 from twilight.domain.commands import SlTp
 from twilight.domain.inflight import Answered, Intent
 from twilight.domain.orders import LendOrder, OrderStatus, OrderType, Side, TraderOrder
@@ -174,7 +173,7 @@ def _dump_open_hour(state: State) -> Plain | None:
     hour = state.open_hour
     if hour is None:
         return None
-    return {"number": hour.number, "time": hour.time, "meta": hour.meta, "awaited": awaited(state)}
+    return {"number": hour.number, "time": hour.time, "meta": hour.meta, "awaited": state.awaited()}
 
 
 def _load_open_hour(state: State, plain: Plain | None) -> None:

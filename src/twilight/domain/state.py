@@ -17,6 +17,7 @@ from twilight.domain.ledger import Ledger
 from twilight.domain.orders import FILLED, LONG, MARKET, LendOrder, Side, TraderOrder
 from twilight.domain.pool import Fees, LendPool, PoolBatchOrder, RiskParams
 from twilight.domain.triggers import Triggers
+from twilight.domain.turns import Turns
 
 
 @dataclass(slots=True)
@@ -162,6 +163,8 @@ class State:
     charged_fees_pct: tuple[float, float] = (0.0, 0.0)
     """The market and limit fee of the last hour that was charged at once."""
     charged_rate_pct: float = 0.0
+    _turns: Turns | None = field(default=None, init=False, repr=False, compare=False)
+    """In which order the records of the open hour come, once one has asked."""
 
     def __post_init__(self) -> None:
         """Enter the positions of a loaded state into the ledgers."""
@@ -175,10 +178,32 @@ class State:
         """Return the open positions of a side."""
         return self.triggers.liquidate_long if side is LONG else self.triggers.liquidate_short
 
+    @property
+    def books(self) -> tuple[Ledger, Ledger]:
+        """The open positions of both sides."""
+        return self.triggers.liquidate_long, self.triggers.liquidate_short
+
     def awaits_record(self, uuid: str) -> bool:
         """Return whether a position's record of the open hour is still to come."""
-        triggers = self.triggers
-        return triggers.liquidate_long.awaits_record(uuid) or triggers.liquidate_short.awaits_record(uuid)
+        return any(book.awaits_record(uuid) for book in self.books)
+
+    def awaits_records(self) -> bool:
+        """Return whether any record of the open hour is still to come."""
+        return any(book.awaited().any() for book in self.books)
+
+    def awaited(self) -> list[str]:
+        """Return all whose records of the open hour are still to come, by entry sequence (R25)."""
+        return Turns(self.books).next(len(self.positions))
+
+    def next_awaited(self, count_max: int) -> list[str]:
+        """Return those of them who come next, at most so many, in a time that depends on their number alone."""
+        if self._turns is None:
+            self._turns = Turns(self.books)
+        return self._turns.next(count_max)
+
+    def close_hour(self) -> None:
+        """Let no hour be open."""
+        self.open_hour = self._turns = None
 
     def asked(self) -> Iterator[Intent]:
         """Yield all that the chain has not answered: what it is being asked, and what waits for the pool's turn."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twilight.domain import commands, pool
 from twilight.wire import commands as wire
 from twilight.wire.bincode import decode_hex, encode_hex
-from twilight.wire.translate_records import (
+from twilight.wire.translate.records import (
     CANCEL_REQUEST,
     CLOSE_REQUEST,
     DEPOSIT_REQUEST,
@@ -19,7 +19,7 @@ from twilight.wire.translate_records import (
     TRADER_ORDER,
     WITHDRAWAL_REQUEST,
 )
-from twilight.wire.translate_shapes import (
+from twilight.wire.translate.shapes import (
     SAME,
     WHOLE,
     Shape,

@@ -7,8 +7,8 @@ from typing import Any
 
 from twilight.domain import events
 from twilight.wire import commands as wire
-from twilight.wire.translate_records import SIDE
-from twilight.wire.translate_shapes import WHOLE, Shape, Untranslatable, plain
+from twilight.wire.translate.records import SIDE
+from twilight.wire.translate.shapes import WHOLE, Shape, Untranslatable, plain
 from twilight.wire.types import Tagged
 
 Number = Callable[[Any], float]

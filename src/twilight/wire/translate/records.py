@@ -6,7 +6,7 @@ from typing import Any
 
 from twilight.domain import commands, orders, pool
 from twilight.wire import types as wire
-from twilight.wire.translate_shapes import WHOLE, Shape, Untranslatable, choice, encoded_once, record
+from twilight.wire.translate.shapes import WHOLE, Shape, Untranslatable, choice, encoded_once, record
 
 SIDE = choice(orders.Side)
 ORDER_TYPE = choice(orders.OrderType)

@@ -1,8 +1,4 @@
-"""Between the domain's words and the wire's: events, record keys and commands, in both directions.
-
-The translation is mechanical. What is in a wire value and has no place in the domain raises `Untranslatable`;
-nothing is guessed and nothing is dropped.
-"""
+"""Events, record keys and commands through the tables, and the fast way from an event to its record's bytes."""
 
 from __future__ import annotations
 
@@ -16,13 +12,13 @@ from twilight.domain import orders, pool
 from twilight.wire import commands as wire_commands
 from twilight.wire import events as wire
 from twilight.wire.keys import EVENT_VERSION, EventKey, encode_key
-from twilight.wire.translate_changes import (
+from twilight.wire.translate.changes import (
     POSITION_SIZE_LOG_COMMAND,
     RISK_ENGINE_COMMAND,
     SORTED_SET_COMMAND,
 )
-from twilight.wire.translate_commands import LEND_POOL, LEND_POOL_COMMAND, RELAYER_COMMAND, RPC_COMMAND
-from twilight.wire.translate_records import (
+from twilight.wire.translate.commands import LEND_POOL, LEND_POOL_COMMAND, RELAYER_COMMAND, RPC_COMMAND
+from twilight.wire.translate.records import (
     ANSWER_ENUMS,
     LEND_ORDER,
     POSITION_SIZE_LOG,
@@ -30,7 +26,7 @@ from twilight.wire.translate_records import (
     STATE_OUTPUT,
     TRADER_ORDER,
 )
-from twilight.wire.translate_shapes import (
+from twilight.wire.translate.shapes import (
     ENCODER,
     Function,
     NotPlain,
@@ -39,17 +35,6 @@ from twilight.wire.translate_shapes import (
     record,
 )
 from twilight.wire.types import Output
-
-__all__ = [
-    "Untranslatable",
-    "command_from_wire",
-    "command_to_wire",
-    "encode",
-    "event_from_wire",
-    "event_to_wire",
-    "key_of",
-    "state_output_from_wire",
-]
 
 _BACKSLASH, _NUL = b"\\", rb"\u0000"
 _IN_THE_KEY = ("agg_id", "metadata")

@@ -11,11 +11,12 @@ from pathlib import Path
 import psycopg
 from tests.audit.auditing import audit
 from tests.chaos.kept import Keeper, Kept
-from tests.chaos.servers import Servers, drop_database, new_database
+from tests.chaos.servers import Servers, drop_database, new_database, steady_ports
 from tests.core.load import load
-from tests.core.processes import TOKEN, TickServer, serves, until
+from tests.core.processes import TOKEN, TickServer, administer, serves, until
 
 from twilight.local.servers import Postgres
+from twilight.local.servers.process import LOOPBACK
 
 LOAD_PER_S = 20
 Say = Callable[[str], None]
@@ -24,14 +25,23 @@ Say = Callable[[str], None]
 class Exchange:
     """Cores and archivers, an active one and a standby of each, between the servers; `say` shows how far it is."""
 
-    def __init__(self, servers: Servers, environment: dict[str, str], folder: Path, say: Say) -> None:
+    def __init__(
+        self, servers: Servers, environment: dict[str, str], folder: Path, say: Say, ticks: TickServer
+    ) -> None:
         self.servers = servers
         self.environment = environment
         self.say = say
+        self.ticks = ticks
+        self._admin = {name: f"{LOOPBACK}:{steady_ports(1)[0]}" for name in ("core-a", "core-b")}
         data = Path(environment["DATA_DIR"])
         self.cores = [
-            Kept(name, ["core", "run"], environment | {"DATA_DIR": str(data / name)}, folder)
-            for name in ("core-a", "core-b")
+            Kept(
+                name,
+                ["core", "run"],
+                environment | {"DATA_DIR": str(data / name), "RELAYER_SERVER_SOCKETADDR": address},
+                folder,
+            )
+            for name, address in self._admin.items()
         ]
         self.archivers = [Kept(name, ["archiver", "run"], environment, folder) for name in ("archiver-a", "archiver-b")]
 
@@ -47,6 +57,11 @@ class Exchange:
     def leader(self, timeout_s: float = 90) -> Kept:
         """Return the core that leads and reads its queues, as soon as one does."""
         return until(lambda: next((c for c in self.cores if serves(c.ready())), None), "a core serves", timeout_s)
+
+    def administer(self, method: str, params: object) -> None:
+        """Let the leader do what an administrator asks for."""
+        found = administer(self._admin[self.leader().name], method, params)
+        assert "result" in found, found
 
     def standby(self) -> Kept:
         """Return the core that stands by, as soon as one does."""
@@ -91,21 +106,22 @@ def is_active(archiver: Kept) -> bool:
 
 @contextmanager
 def running_exchange(
-    servers: Servers, folder: Path, say: Say, *, per_s: float = LOAD_PER_S, **changes: str
+    servers: Servers, folder: Path, say: Say, *, per_s: float = LOAD_PER_S, silent: bool = False, **changes: str
 ) -> Iterator[Exchange]:
     """Run an exchange with topics, tables and folders of its own; the load ends before the last audit can begin.
 
-    `servers` may hold another PostgreSQL than the suite's.
+    `servers` may hold another PostgreSQL than the suite's. A silent feed begins to speak when the caller says so.
     """
     with ExitStack() as stack:
         ticks = TickServer()
+        ticks.silent = silent
         stack.callback(ticks.close)
         stack.enter_context(_moving(ticks))
         name = f"chaos_{uuid.uuid4().hex[:10]}"
         database_url = new_database(servers.postgres, name)
         own = {"DATA_DIR": str(folder / "data")}
         environment = environment_of(servers, name, database_url, ticks) | own | changes
-        exchange = Exchange(servers, environment, folder, say)
+        exchange = Exchange(servers, environment, folder, say, ticks)
         stack.enter_context(Keeper(exchange.members))
         exchange.leader()
         with load(environment, per_s):
@@ -131,7 +147,6 @@ def environment_of(servers: Servers, name: str, database_url: str, ticks: TickSe
         "PRICE_FEED_KEYS": ticks.key,
         "PAYLOAD": "lenient",
         "SNAPSHOT_INTERVAL_S": "3",
-        "RELAYER_SERVER_SOCKETADDR": "127.0.0.1:0",
         "RELAYER_SERVER_TOKEN": TOKEN,
         "DATABASE_URL": database_url,
         "ARCHIVER_KAFKA_GROUP": f"archiver-{name}",

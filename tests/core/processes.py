@@ -127,13 +127,16 @@ class CoreProcess:
         until(lambda: serves(self.readiness()), "the core serves", timeout_s)
 
     def admin(self, method: str, params: object = None, token: str = TOKEN) -> dict[str, Any]:
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.ports['admin']}/", body, {"Authorization": f"Bearer {token}"}
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - http on loopback
-            found: dict[str, Any] = json.load(answer)
-        return found
+        return administer(f"127.0.0.1:{self.ports['admin']}", method, params, token)
+
+
+def administer(address: str, method: str, params: object = None, token: str = TOKEN) -> dict[str, Any]:
+    """Call a core's administrator's port and return the answer."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    request = urllib.request.Request(f"http://{address}/", body, {"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - http on loopback
+        found: dict[str, Any] = json.load(answer)
+    return found
 
 
 def readyz(address: str) -> dict[str, Any]:

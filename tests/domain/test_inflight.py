@@ -228,6 +228,20 @@ def test_a_first_hour_that_changes_no_figure_counts_as_the_first_also_if_the_cha
     exchange.assert_recoverable()
 
 
+def test_each_hour_that_changes_no_figure_has_a_record_also_if_the_chain_refuses_to_end_the_position(
+    exchange: Exchange,
+) -> None:
+    exchange.admin(UpdateRiskParamsCall(mm_ratio=9.93))  # what the fee has left of the margin does not maintain it
+    opened(exchange, "A", margin=10_000)
+    opened(exchange, "B", "SHORT", margin=10_000)
+    for _ in range(3):
+        before = exchange.order("A")
+        done = exchange.answer(intent_of(exchange.fund()), accepts=False)
+        assert kinds(done) == ["TxHashUpdate", "TraderOrderFundingUpdate"]
+        assert exchange.order("A") == before
+    exchange.assert_recoverable()
+
+
 def test_a_snapshot_keeps_what_is_in_flight(exchange: Exchange) -> None:
     opened(exchange, "A")
     opened(exchange, "B")

@@ -143,7 +143,7 @@ def _liquidate(case: Case, intent: Intent) -> list[Event]:
         return events
     if intent.charged is None:
         return [*events, liquidation_put_back(case, position.order)]
-    if position.funded and intent.charged == position.order:  # a large hour charges everybody before it ends anybody
+    if intent.in_slices:
         return events
     return [*events, _charged(case, intent.charged, intent)]
 

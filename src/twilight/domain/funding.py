@@ -98,7 +98,7 @@ def _one_by_one(case: Case, terms: Terms, meta: Meta) -> Iterator[Sequence[Event
             yield stretch
             stretch = []
         room = None if room is None else room - 1
-        steps = _liquidations(case, order, meta, when_refused=[record])
+        steps = _liquidations(case, order, meta, record)
         yield from isolated(case, order, steps, lambda: [record])  # noqa: B023  # used before the next position
     if stretch:
         yield stretch
@@ -118,12 +118,16 @@ def _record(case: Case, meta: Meta, order: TraderOrder) -> TraderOrderFundingUpd
 
 
 def _liquidations(
-    case: Case, order: TraderOrder, meta: Meta, when_refused: Sequence[Event] = ()
+    case: Case, order: TraderOrder, meta: Meta, record: TraderOrderFundingUpdate | None = None
 ) -> Iterator[list[Event]]:
-    """Yield the end of a position that the hour has used up; one that the chain refuses to end is only charged."""
-    events = liquidate(case, case.state.known(order.uuid), meta=meta, by_funding=order)
-    if was_refused(events):
-        events += when_refused
+    """Yield the end of a position that the hour has used up; one that the chain refuses to end is only charged.
+
+    Then the record says so; in a large hour there is none here, since it comes in a slice.
+    """
+    held = case.state.known(order.uuid)
+    events = liquidate(case, held, meta=meta, by_funding=order, in_slices=record is None)
+    if record is not None and was_refused(events):
+        events.append(record)
     yield events
 
 

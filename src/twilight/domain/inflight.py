@@ -67,7 +67,7 @@ class Intent:
     """One unanswered transaction, or with ``operation`` None a command that waits for the pool's turn.
 
     `fired` holds the scores of the triggers that a tick has taken out of their sets, `charged` the order as the
-    funding pass left it.
+    funding pass left it; `in_slices` tells that the record of this charge is one of an open hour's.
     """
 
     id: str
@@ -88,6 +88,7 @@ class Intent:
     fired: dict[str, int] = field(default_factory=dict)
     meta: Meta | None = None
     charged: TraderOrder | None = None
+    in_slices: bool = False
 
     @property
     def holds_the_pool(self) -> bool:

@@ -13,10 +13,13 @@ from twilight.domain.settlement import batch_event, left_the_totals, pool_after,
 from twilight.domain.state import Position
 
 
-def liquidate(case: Case, position: Position, *, meta: Meta, by_funding: TraderOrder | None = None) -> list[Event]:
+def liquidate(
+    case: Case, position: Position, *, meta: Meta, by_funding: TraderOrder | None = None, in_slices: bool = False
+) -> list[Event]:
     """Return the liquidation at the current price: the pool takes the whole margin (3.7, 3.8, 2.10).
 
-    ``by_funding`` is the order as the funding pass has just charged it.
+    ``by_funding`` is the order as the funding pass has just charged it; ``in_slices`` tells that the record of this
+    comes whether or not the position ends.
     """
     price = case.price
     order = by_funding or position.order
@@ -33,6 +36,7 @@ def liquidate(case: Case, position: Position, *, meta: Meta, by_funding: TraderO
     if isinstance(outcome, InFlight):
         intent = case.begin(Operation.LIQUIDATE, subject, None)
         intent.order, intent.payload, intent.meta, intent.charged = ended, position.memo, meta, by_funding
+        intent.in_slices = in_slices
         intent.last_state, intent.next_state = request.last_state, request.next_state
         return [case.opened(intent)]
     if isinstance(outcome, Refused):

@@ -1,5 +1,6 @@
 """Topics, readers and producers on the real Kafka."""
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -149,6 +150,15 @@ def test_a_group_keeps_the_position_that_was_committed(kafka: str, log: str, wri
         while reader.committed() is None:
             reader.read(1, 0.1)
         assert reader.committed() == 1
+
+
+def test_a_reader_knows_whether_a_broker_is_connected(kafka: str, log: str) -> None:
+    with LogReader("127.0.0.1:1", "nowhere", start=0) as away, LogReader(kafka, log, start=0) as here:
+        deadline = time.monotonic() + 30
+        while not away.is_away and time.monotonic() < deadline:
+            away.read(1, 0.05)
+            here.read(1, 0.05)
+        assert (away.is_away, here.is_away) == (True, False)
 
 
 def test_a_cluster_that_is_away_is_unavailable_not_an_endless_wait() -> None:

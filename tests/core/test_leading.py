@@ -20,6 +20,8 @@ from twilight.ops.health import Health
 
 
 class EmptyReader:
+    is_away = False
+
     def read(self, max_records: int, timeout_s: float) -> list[Record]:  # noqa: ARG002 - the reader's signature
         return []
 

@@ -22,10 +22,16 @@ class Reader:
         self._topic = topic
         self._offset = start or 0
 
+    @property
+    def is_away(self) -> bool:
+        return self._topic.is_away
+
     def read(self, max_records: int, timeout_s: float) -> list[Record]:  # noqa: ARG002 - the reader's signature
         if self._topic.fault is not None:
             fault, self._topic.fault = self._topic.fault, None
             raise fault
+        if self.is_away:
+            return []
         self._offset += 1
         return [Record(TOPIC, 0, self._offset - 1, 0, b"key", b"no command")]
 
@@ -39,6 +45,7 @@ class Topic(RealKafka):
     def __init__(self) -> None:
         self.fault: TwilightError | None = None
         self.closed = 0
+        self.is_away = False
         self.policy = "delete"
 
     def ensure(self, brokers: str, names: Sequence[str]) -> dict[str, str]:  # noqa: ARG002 - the cluster's signature
@@ -85,6 +92,20 @@ def test_a_queue_that_breaks_off_before_its_first_record_begins_where_it_was_to_
 ) -> None:
     topic.fault = Unavailable("the broker is away")
     assert (offsets(queues), offsets(queues)) == ([], [7])
+
+
+def test_operators_hear_of_a_queue_whose_cluster_is_silent(queues: OrderQueues, topic: Topic, health: Health) -> None:
+    def told() -> tuple[dict[str, str], float | None]:
+        read = REGISTRY.get_sample_value("twilight_core_queue_read", {"queue": "a"})
+        return health.as_dict()["checks"], read  # type: ignore[return-value]
+
+    assert told() == ({"queue a": "ok"}, 1)
+    topic.is_away = True
+    assert offsets(queues) == []
+    assert told() == ({"queue a": "error: no broker answers"}, 0)
+    topic.is_away = False
+    assert offsets(queues) == [7]
+    assert told() == ({"queue a": "ok"}, 1)
 
 
 def test_a_queue_that_was_cut_is_left_to_the_operator(queues: OrderQueues, topic: Topic, health: Health) -> None:

@@ -45,6 +45,10 @@ class SimReader:
             found = self._fetch(max_records)
         return found
 
+    @property
+    def is_away(self) -> bool:
+        return self._process.is_offline or self._cluster.is_down()
+
     def position(self) -> int:
         return self._next if self._has_read else -1001
 

@@ -4,6 +4,7 @@ import time
 from types import TracebackType
 from typing import Literal, Self
 
+import msgspec
 from confluent_kafka import (
     Consumer,
     KafkaError,
@@ -25,8 +26,21 @@ REQUEST_TIMEOUT_S = 10.0
 RETRY_S = 0.1
 QUEUE_KIB_MAX = 64 * 1024
 FETCH_WAIT_MS = 10
+STATISTICS_MS = 2_000
 
 Start = int | Literal["earliest", "end"]
+
+
+class _Broker(msgspec.Struct):
+    state: str
+    source: str
+
+
+class _Statistics(msgspec.Struct):
+    brokers: dict[str, _Broker]
+
+
+_STATISTICS = msgspec.json.Decoder(_Statistics)
 
 
 class LogReader:
@@ -47,7 +61,10 @@ class LogReader:
         group: str = "twilight-reader",
     ) -> None:
         self._partition = TopicPartition(topic, partition)
-        self._consumer = Consumer(_config(brokers, group, read_committed=read_committed))
+        self.is_away = False
+        """Whether no broker is connected, as `read` last learned: the client goes on by itself, and says nothing."""
+        config = _config(brokers, group, read_committed=read_committed)
+        self._consumer = Consumer({**config, "statistics.interval.ms": STATISTICS_MS, "stats_cb": self._note})
         self._consumer.assign([TopicPartition(topic, partition, self._first(start))])
 
     def _first(self, start: Start) -> int:
@@ -68,6 +85,10 @@ class LogReader:
         """
         messages = self._consumer.consume(max_records, timeout_s)
         return [_record(message) for message in messages if not _is_passing(message)]
+
+    def _note(self, statistics: str) -> None:
+        brokers = _STATISTICS.decode(statistics).brokers.values()
+        self.is_away = not any(one.state == "UP" for one in brokers if one.source != "logical")
 
     def position(self) -> int:
         """Return the offset of the next record to read; -1001 before the first read."""

@@ -35,6 +35,7 @@ WAITING = Gauge("twilight_core_waiting_commands", "Commands that wait for their 
 QUEUE_LAG_S = Gauge(
     "twilight_core_queue_lag_seconds", "How long the oldest command of the last read stood on its queue.", ["queue"]
 )
+QUEUE_READ = Gauge("twilight_core_queue_read", "1 while the queue can be read, 0 while its cluster is away.", ["queue"])
 LEADS = Gauge("twilight_core_leads", "1 while this core writes the log, 0 while it follows.")
 FEED_AGE_MS = Gauge("twilight_core_feed_age_milliseconds", "Age of the newest accepted tick.")
 FEED_TRADABLE = Gauge("twilight_core_feed_tradable", "1 while the gates see a HEALTHY or DEGRADED feed.")

@@ -36,6 +36,7 @@ class _Open:
     reader: Reader
     positions: Positions
     """Where to go on when it has to be opened again."""
+    is_away: bool = False
 
 
 class OrderQueues:
@@ -86,6 +87,9 @@ class OrderQueues:
         except TwilightError as fault:
             self._lose(queue, fault)
             return []
+        if queue.reader.is_away is not queue.is_away:
+            queue.is_away = queue.reader.is_away
+            self._tell(name, "no broker answers" if queue.is_away else None)
         waited_ms = self._clock.true_wall_ms() - records[0].timestamp_ms if records else 0
         metrics.QUEUE_LAG_S.labels(name).set(max(0, waited_ms) / 1_000)
         if records:
@@ -94,8 +98,7 @@ class OrderQueues:
 
     def _lose(self, queue: _Open, fault: TwilightError) -> None:
         """Stop reading a queue: one that is away is opened again, one that was cut is left to the operator."""
-        log.error("order queue cannot be read", queue=queue.spec.name, reason=str(fault))
-        self._health.check(f"queue {queue.spec.name}").fail(str(fault))
+        self._tell(queue.spec.name, str(fault))
         self._open.remove(queue)
         queue.reader.close()
         if isinstance(fault, Unavailable):
@@ -105,7 +108,8 @@ class OrderQueues:
         self._world.in_background(f"queue {spec.name}", partial(self._open_until_there, spec, positions))
 
     def _open_until_there(self, spec: QueueSpec, positions: Positions) -> None:
-        check = self._health.check(f"queue {spec.name}")
+        name = spec.name
+        self._health.check(f"queue {name}")
         while not self._closed:
             try:
                 self._open.append(self._opened(spec, positions))
@@ -113,11 +117,22 @@ class OrderQueues:
                 self._fault = fault
                 return
             except TwilightError as fault:
-                check.fail(str(fault))
+                self._tell(name, str(fault))
                 self._clock.sleep(RETRY_S)
             else:
-                check.ok()
+                self._tell(name, None)
                 return
+
+    def _tell(self, name: str, fault: str | None) -> None:
+        """Tell operators that a queue is read, or why not: whoever sends to it waits meanwhile."""
+        metrics.QUEUE_READ.labels(name).set(fault is None)
+        check = self._health.check(f"queue {name}")
+        if fault is None:
+            check.ok()
+            log.info("order queue is read", queue=name)
+        else:
+            check.fail(fault)
+            log.warning("order queue cannot be read", queue=name, reason=fault)
 
     def _opened(self, spec: QueueSpec, positions: Positions) -> _Open:
         kafka = self._world.kafka
@@ -125,5 +140,5 @@ class OrderQueues:
         topic_id = identify(spec.brokers, [spec.topic])[spec.topic]
         refuse_compacted(kafka, spec.brokers, [spec.topic])
         start = start_of(spec.name, topic_id, positions, self._named_starts)
-        log.info("order queue", queue=spec.name, topic_id=topic_id, start=start)
+        log.info("order queue opened", queue=spec.name, topic_id=topic_id, start=start)
         return _Open(spec, topic_id, kafka.reader(spec.brokers, spec.topic, start), positions)

@@ -22,6 +22,10 @@ from twilight.domain.chain import PayloadCodec
 class Reader(Protocol):
     """Reads one topic; as `bus.LogReader`."""
 
+    @property
+    def is_away(self) -> bool:
+        """Whether its cluster does not answer, so that nothing is read until it does."""
+
     def read(self, max_records: int, timeout_s: float) -> list[Record]:
         """Return what is there."""
 

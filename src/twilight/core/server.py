@@ -181,7 +181,11 @@ class Core:
             refuse_all(self._around.inbox.requests, "this core does not lead: ask the one that does")
             past.log.follow(FOLLOW_WAIT_S)
             past.intents.follow(0.0)
-            self._log_check.ok("standby")
+            if past.log.reader.is_away:
+                self._log_check.fail("no broker answers")
+            else:
+                self._log_check.ok("standby")
+            metrics.OFFSET.set(past.log.offset)
             extra.update(role="standby", offset=past.log.offset)
         return False
 

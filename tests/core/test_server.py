@@ -69,11 +69,9 @@ def test_a_stop_signal_ends_the_core_cleanly_and_its_snapshot_gives_the_same_sta
     assert core.stop() == 0
     core.start()
     core.until_serving()
-    found = until(lambda: core.readiness().get("state_hash"), "there is a hash", 10)
-    offset = core.readiness()["state_hash_offset"]
+    ready = until(lambda: (told := core.readiness()).get("state_hash") and told, "there is a hash", 10)
     log = LogSettings(broker=environment["BROKER"], core_event_log=environment["CORE_EVENT_LOG"])
-    if core.readiness()["state_hash"] == found:
-        assert replay(from_kafka(log), until=offset).state_hash == found
+    assert replay(from_kafka(log), until=ready["state_hash_offset"]).state_hash == ready["state_hash"]
     assert '"event":"snapshot loaded"' in (tmp_path / "core.log").read_text()
 
 

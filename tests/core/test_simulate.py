@@ -229,6 +229,7 @@ def test_an_administrators_call_is_an_input_like_any_other() -> None:
         ({"now": "2026-04-10T08:00:00+00:00", "tick": {"price": 1}, "funding_hour": 1}, "expected now and one of"),
         ({"now": "2026-04-10T08:00:00+00:00", "admin": {"method": "CheckVector"}}, "Method not found"),
         ({"genesis": {}}, "first line only"),
+        ({"now": "2026-04-10T08:00:00", "tick": {"price": 1}}, "expected a time with its offset from UTC"),
     ],
 )
 def test_a_line_that_cannot_be_carried_out_is_named(line: object, said: str) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from twilight.core.settings import CoreSettings
 from twilight.domain.inputs import Genesis
+from twilight.domain.lending import SHARE_SCALE
+from twilight.domain.numbers import EXACT_FLOAT_MAX
 from twilight.ops.errors import SettingsError
 from twilight.wire.bincode import decode_hex
 from twilight.wire.errors import Quarantine
@@ -31,11 +33,19 @@ def genesis(settings: CoreSettings, new_uuid: Callable[[], str]) -> Genesis:
     return _with_state(founding, settings.relayer_init_state) if settings.relayer_init_state else founding
 
 
+def _check(name: str, found: int, below: int) -> None:
+    """Raise `SettingsError` for what the pool could not count exactly (R23)."""
+    if not 1 <= found < below:
+        raise SettingsError([f"RELAYER_INIT_STATE: expected a {name} from 1 to below {below}, found {found}"])
+
+
 def _with_state(founding: Genesis, text: str) -> Genesis:
     try:
         state = state_output_from_wire(decode_hex(Output, text))
     except (Quarantine, Untranslatable) as fault:
         raise SettingsError([f"RELAYER_INIT_STATE: expected the hex of a state output: {fault}"]) from fault
+    _check("pool value", state.tlv.value, EXACT_FLOAT_MAX)
+    _check("number of pool shares", state.tps.value, EXACT_FLOAT_MAX // SHARE_SCALE)
     founding.nonce, founding.script_address, founding.owner = state.nonce, state.script_address, state.owner
     founding.tlv_sats, founding.tlv_blinding = state.tlv.value, state.tlv.blinding
     founding.tps, founding.tps_blinding = state.tps.value, state.tps.blinding

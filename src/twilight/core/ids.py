@@ -36,22 +36,32 @@ def kept_text(path: Path, make: Callable[[], str]) -> str:
     """Return the text that the file keeps, made on first use, whole and readable by its owner alone.
 
     Raises:
-        SettingsError: the file is empty: an empty token would let everybody in.
+        SettingsError: the file is empty: an empty token would let everybody in; or it cannot be kept.
     """
-    if not path.exists():
-        replace_file(path, make().encode())
-    text = path.read_text().strip()
+    try:
+        if not path.exists():
+            replace_file(path, make().encode())
+        text = path.read_text().strip()
+    except OSError as fault:
+        raise _unusable(path.parent, fault) from fault
     if not text:
         raise SettingsError([f"{path} is empty: delete it, and a new one is made"])
     return text
+
+
+def _unusable(folder: Path, fault: OSError) -> SettingsError:
+    return SettingsError([f"DATA_DIR: expected a folder to write to, found {folder}: {fault.strerror or fault}"])
 
 
 class FolderLock:
     """Held while the process lives, however it dies: two cores in one folder would take each other's place."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / "lock").open("w")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = (folder / "lock").open("w")
+        except OSError as fault:
+            raise _unusable(folder, fault) from fault
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

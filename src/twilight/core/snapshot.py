@@ -12,6 +12,8 @@ from pathlib import Path
 
 import zstandard
 
+from twilight.ops.files import sync_folder
+
 MAGIC = b"TWSNAP01"
 DIGEST_BYTES = 32
 ZSTD_LEVEL = 3
@@ -46,7 +48,7 @@ class SnapshotFiles:
             fresh.replace(self.path)
         finally:
             fresh.unlink(missing_ok=True)
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
 
     def candidates(self) -> Iterator[tuple[Path, bytes | DamagedSnapshot]]:
         """Yield the verified bodies, newest first, or what is wrong with a file."""
@@ -89,11 +91,3 @@ def _write_durably(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -26,10 +26,15 @@ def iso(now_ns: int) -> str:
 
 
 def parse_iso(text: str) -> int:
-    """Return nanoseconds since 1970; nine fraction digits survive, which `datetime` alone would lose."""
+    """Return nanoseconds since 1970; nine fraction digits survive, which `datetime` alone would lose.
+
+    Raises:
+        ValueError: it is no time, or says not how far from UTC: that would be another time on another machine.
+    """
     head, dot, tail = text.partition(".")
-    if not dot:
-        return int(datetime.fromisoformat(text).timestamp()) * NS_PER_S
     digits = len(tail) - len(tail.lstrip("0123456789"))
-    second = int(datetime.fromisoformat(head + tail[digits:]).timestamp())
-    return second * NS_PER_S + int(tail[:digits].ljust(9, "0")[:9])
+    moment = datetime.fromisoformat(head + tail[digits:])
+    if moment.tzinfo is None:
+        raise ValueError(f"expected a time with its offset from UTC, as 2026-04-10T08:00:00Z, found {text!r}")
+    fraction_ns = int(tail[:digits].ljust(9, "0")[:9]) if dot else 0
+    return int(moment.timestamp()) * NS_PER_S + fraction_ns

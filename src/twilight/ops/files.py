@@ -26,3 +26,14 @@ def replace_file(path: Path, content: bytes, *, mode: int = PRIVATE_MODE, is_dur
             file.flush()
             os.fsync(file.fileno())
     beside.replace(path)
+    if is_durable:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in a folder are on disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -4,8 +4,8 @@
 select coalesce(sum(initial_margin * leverage) filter (where position_type = 'LONG'), 0) as long_exposure,
        coalesce(sum(initial_margin * leverage) filter (where position_type = 'SHORT'), 0) as short_exposure,
        max(ts) as last_ts
-from trader_order_current
-where left(order_status, 200) = 'FILLED'  -- what is indexed (orders.sql);
+from trader_order_current  -- of its status the first 200 characters are indexed (orders.sql)
+where left(order_status, 200) = 'FILLED';
 
 -- name: open_interest_chart
 -- Risk records are many more than grid points, so each point looks its one record up in the index.

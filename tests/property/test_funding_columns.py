@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from tests.domain.exchange import LONG, SHORT, Exchange, kinds, slices_of
 
 from twilight.domain import formulas as f
+from twilight.domain.columns import scores, sum_of_accrued
 from twilight.domain.events import Event, TraderOrderFundingUpdate, TraderOrderLiquidation
 from twilight.domain.inputs import UpdateFeesCall
-from twilight.domain.ledger import scores, sum_of_accrued
 from twilight.domain.numbers import score
 from twilight.domain.orders import OrderType, Side, TraderOrder
 from twilight.domain.profile import DEFAULT, REFERENCE, Profile
@@ -133,8 +133,17 @@ def test_the_sum_of_what_is_accrued_is_exact_at_halves_and_beyond_doubles() -> N
     margin = np.array([10.0, 10.0, 10.0, 1e15] * 4_000)
     available = np.array([12.5, 7.5, 10.49, 0.0] * 4_000)
     expected = 4_000 * (3 - 3 + 0 - 10**15)
-    assert sum_of_accrued(available, margin) == expected
-    assert sum_of_accrued(available[:0], margin[:0]) == 0
+    assert sum_of_accrued(available, margin, np.empty((2, len(margin)))) == expected
+    assert sum_of_accrued(available[:0], margin[:0], np.empty((2, 0))) == 0
+
+
+@given(st.lists(st.tuples(st.floats(-(2.0**60), 2.0**60), st.integers(0, 2**50)), min_size=1))
+def test_what_is_accrued_over_columns_is_what_is_accrued_one_by_one(rows: list[tuple[float, int]]) -> None:
+    rows += [(half, 0) for half in (0.5, -0.5, 1.5, 2.5, -2.5, 0.49999999999999994, 2.0**51 + 0.5, 2.0**52 + 1)]
+    available, margin = np.array([row[0] for row in rows]), np.array([float(row[1]) for row in rows])
+    for chosen in (np.isfinite(available), available >= margin, available <= margin):
+        expected = sum(f.accrued(left, given) for left, given in zip(available[chosen], margin[chosen], strict=True))
+        assert sum_of_accrued(available[chosen], margin[chosen], np.empty((2, chosen.sum()))) == expected
 
 
 def test_a_price_has_its_score_whatever_prices_stand_beside_it() -> None:

@@ -13,9 +13,10 @@ from typing import cast
 import numpy as np
 
 from twilight.domain import formulas, ledger
+from twilight.domain.columns import Bools, Floats
 from twilight.domain.commands import Meta
 from twilight.domain.events import Metadata
-from twilight.domain.ledger import Bools, Floats, Ledger
+from twilight.domain.ledger import Ledger
 from twilight.domain.orders import OrderType, Side, TraderOrder
 from twilight.domain.state import State
 from twilight.domain.turns import by_sequence
@@ -110,7 +111,7 @@ def charge_everybody(state: State, terms: Terms, left_out: Collection[int]) -> N
         held = [state.known(book.uuids[row]) for row in kept.tolist()]
         for position in held:
             state.position(position.order.uuid)
-        charge_span = partial(_charge_span, book, terms, np.empty((2, ledger.SPAN)))
+        charge_span = partial(_charge_span, book, terms)
         state.exposure.accrued_sats += book.charge(charge_span, kept, state.trader_sequence)
         for position in held:
             position.version = book.version
@@ -118,31 +119,34 @@ def charge_everybody(state: State, terms: Terms, left_out: Collection[int]) -> N
     state.charged_rate_pct = terms.rate_pct
 
 
-def _charge_span(book: Ledger, terms: Terms, scratch: Floats, span: slice) -> None:
+def _charge_span(book: Ledger, terms: Terms, span: slice, room: Floats) -> None:
     """Write what the hour makes of some rows: A, K and Q."""
-    figures, (first, second) = book.figures()[:, span], scratch[:, : span.stop - span.start]
-    _margins(book, span, terms, (figures[ledger.AVAILABLE], figures[ledger.MAINTENANCE], first))
-    _liquidation_prices(book.side, figures, terms, (first, second))
-
-
-def _margins(book: Ledger, span: slice, terms: Terms, out: tuple[Floats, Floats, Floats]) -> None:
-    """Write A and K; the third array is for what comes between."""
     figures = book.figures()[:, span]
-    available, maintenance, scratch = out
+    _available_margins(book, figures, book.funded()[span], terms, room[0])
+    _maintenance_margins(figures, _fees(book.market()[span], terms), terms, room)
+    _liquidation_prices(book.side, figures, terms, room)
+
+
+def _available_margins(book: Ledger, figures: Floats, funded: Bools, terms: Terms, scratch: Floats) -> None:
+    """Write A."""
     pay = np.multiply(figures[ledger.SIZE], terms.rate_pct, out=scratch)
     pay /= terms.price * PERCENT
-    funded = book.funded()[span]
     if terms.first_pays_only and terms.receives(book.side) and not funded.all():
         np.copyto(pay, 0.0, where=~funded)
+    available = figures[ledger.AVAILABLE]
     change = np.subtract if book.side is Side.LONG else np.add
-    change(figures[ledger.AVAILABLE], pay, out=available)
+    change(available, pay, out=available)
     if available.min() < 0:
         np.maximum(available, 0.0, out=available)
+
+
+def _maintenance_margins(figures: Floats, fees_pct: Floats | float, terms: Terms, room: Floats) -> None:
+    """Write K."""
     worth = figures[ledger.WORTH]
-    np.multiply(figures[ledger.VALUE], terms.mm_ratio, out=maintenance)
-    maintenance += np.multiply(worth, _fees(book.market()[span], terms), out=scratch)
-    maintenance += np.multiply(worth, terms.rate_pct, out=scratch)
-    maintenance /= PERCENT
+    total = np.multiply(figures[ledger.VALUE], terms.mm_ratio, out=room[0])
+    total += np.multiply(worth, fees_pct, out=room[1])
+    total += np.multiply(worth, terms.rate_pct, out=room[1])
+    np.divide(total, PERCENT, out=figures[ledger.MAINTENANCE])
 
 
 def _fees(market: Bools, terms: Terms) -> Floats | float:
@@ -152,22 +156,18 @@ def _fees(market: Bools, terms: Terms) -> Floats | float:
     return cast("Floats", np.where(market, terms.fee_market_pct, terms.fee_limit_pct))
 
 
-def _liquidation_prices(side: Side, figures: Floats, terms: Terms, scratch: tuple[Floats, Floats]) -> None:
+def _liquidation_prices(side: Side, figures: Floats, terms: Terms, room: Floats) -> None:
     """Write Q, or what is no price where there is none."""
-    entry, size, price = figures[ledger.ENTRY], figures[ledger.SIZE], figures[ledger.LIQUIDATION]
+    entry, size = figures[ledger.ENTRY], figures[ledger.SIZE]
     margin = figures[ledger.MARGIN if terms.initial_basis else ledger.AVAILABLE]
-    deficit = np.subtract(figures[ledger.MAINTENANCE], margin, out=scratch[0])
+    deficit = np.subtract(figures[ledger.MAINTENANCE], margin, out=room[0])
     deficit *= entry
-    divisor = (np.subtract if side is Side.LONG else np.add)(size, deficit, out=scratch[1])
-    np.multiply(entry, size, out=price)
-    np.divide(price, divisor, out=price)
+    divisor = (np.subtract if side is Side.LONG else np.add)(size, deficit, out=room[1])
+    np.divide(np.multiply(entry, size, out=room[0]), divisor, out=figures[ledger.LIQUIDATION])
 
 
 def used_up(state: State) -> list[str]:
     """Return the positions that the hour which has just opened has used up, by entry sequence: A <= K (3.8)."""
-    books, rows = state.books, []
-    for book in books:
-        figures = book.figures()
-        rows.append(np.flatnonzero(book.awaited() & (figures[ledger.AVAILABLE] <= figures[ledger.MAINTENANCE])))
-    which, found = by_sequence(books, rows)
+    books = state.books
+    which, found = by_sequence(books, [np.flatnonzero(book.awaited() & book.used_up()) for book in books])
     return [books[book].uuids[row] for book, row in zip(which.tolist(), found.tolist(), strict=True)]

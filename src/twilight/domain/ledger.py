@@ -13,19 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twilight.domain.columns import Bools, Floats, Ints, scores, sum_of_accrued
 from twilight.domain.formulas import accrued
-from twilight.domain.numbers import EXACT_FLOAT_MAX, SCORE_PER_DOLLAR
+from twilight.domain.numbers import SCORE_PER_DOLLAR
 from twilight.domain.orders import LONG, MARKET, Side, TraderOrder
 
 BLOCK = 1024
-SPAN = 8 * BLOCK
-"""Rows that are computed together: small enough for the cache."""
+SPAN = 16 * BLOCK
+"""Rows that are computed together: small enough for the cache, enough to be worth the call."""
+USUAL_PRICE_MAX = 2.0**62 / SCORE_PER_DOLLAR
+"""Below this, in dollars, the score of a price is computed without looking at it."""
 NOWHERE = -(2**63)
 """The key of a row that has no liquidation price."""
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 SIZE, VALUE, MARGIN, ENTRY, WORTH, AVAILABLE, MAINTENANCE, LIQUIDATION = range(8)
 VACANT = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
@@ -44,6 +43,7 @@ class Ledger:
         self._market: Bools = np.zeros(BLOCK, dtype=np.bool_)
         self._funded: Bools = np.zeros(BLOCK, dtype=np.bool_)
         self._awaited: Bools = np.zeros(BLOCK, dtype=np.bool_)
+        self._used_up: Bools = np.zeros(BLOCK, dtype=np.bool_)
         self._live: Bools = np.zeros(BLOCK, dtype=np.bool_)
         self._sequences: Ints = np.zeros(BLOCK, dtype=np.int64)
         self._keys: Ints = np.full(BLOCK, NOWHERE, dtype=np.int64)
@@ -52,6 +52,8 @@ class Ledger:
         """At least the largest key of each block; a tick that finds nobody there puts it right."""
         self._open_cells()
         self._counter = 0
+        self._charged_at, self._charged_from = 0, 0
+        """What the counter was at the last charge, and from where on it counts those that were charged."""
         self.version = 0
         """How often funding has changed the columns at once; a position of another version must be read anew."""
 
@@ -149,7 +151,7 @@ class Ledger:
     def _grow(self) -> None:
         size = len(self._keys)
         self._figures = np.concatenate([self._figures, np.zeros_like(self._figures)], axis=1)
-        for name in ("_market", "_funded", "_awaited", "_live", "_sequences", "_numbers"):
+        for name in ("_market", "_funded", "_awaited", "_used_up", "_live", "_sequences", "_numbers"):
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
         self._keys = np.concatenate([self._keys, np.full(size, NOWHERE, dtype=np.int64)])
@@ -178,6 +180,10 @@ class Ledger:
         """Return which rows have a record of the open hour still to come."""
         return self._awaited[: len(self.uuids)]
 
+    def used_up(self) -> Bools:
+        """Return which rows the last charge has left with no more than they must keep, A <= K (3.8)."""
+        return self._used_up[: len(self.uuids)]
+
     def sequences(self) -> Ints:
         """Return the rows' entry sequences."""
         return self._sequences[: len(self.uuids)]
@@ -194,39 +200,67 @@ class Ledger:
             return np.empty(0, dtype=np.int64)
         return np.flatnonzero(self.live() & np.isin(self.sequences(), list(sequences)))
 
-    def charge(self, charge_span: Callable[[slice], None], kept: Ints, newest: int) -> int:
+    def charge(self, charge_span: Callable[[slice, Floats], None], kept: Ints, newest: int) -> int:
         """Change the figures of all rows but those kept, a span at a time; return the sum of R(A - M).
 
         Each position is put under its new liquidation price, last among equals, and a record of it is awaited. No
-        entry sequence is above the newest. A price that is not positive and finite is none.
+        entry sequence is above the newest. A price that is not positive and finite is none. The second argument of
+        `charge_span` is room for two columns of what comes between.
         """
-        count, columns = len(self.uuids), slice(AVAILABLE, LIQUIDATION + 1)
-        before = self._figures[columns, kept], self._keys[kept], self._numbers[kept], self._funded[kept]
+        columns, room = slice(AVAILABLE, LIQUIDATION + 1), np.empty((2, SPAN))
+        before = self._figures[columns, kept], self._keys[kept], self._funded[kept]
         accrued_sats = 0
-        for span in self.spans():
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                charge_span(span)
-                self._put_all(self._keys[span], self._figures[LIQUIDATION, span])
-            accrued_sats += sum_of_accrued(self._figures[AVAILABLE, span], self._figures[MARGIN, span])
-        np.add(self._sequences[:count], self._counter, out=self._numbers[:count])
-        self._counter += newest
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            for span in self.spans():
+                own = room[:, : span.stop - span.start]
+                charge_span(span, own)
+                figures = self._figures[:, span]
+                np.less_equal(figures[AVAILABLE], figures[MAINTENANCE], out=self._used_up[span])
+                accrued_sats += sum_of_accrued(figures[AVAILABLE], figures[MARGIN], own)
+                self._put_all(span, own[0])
+        self._move_behind(kept, newest)
         self._funded |= self._live
         self._awaited[:] = self._live
-        accrued_sats -= sum_of_accrued(self._figures[AVAILABLE, kept], self._figures[MARGIN, kept])
-        self._figures[columns, kept], self._keys[kept], self._numbers[kept], self._funded[kept] = before
+        accrued_sats -= self._accrued_of(kept)
+        self._figures[columns, kept], self._keys[kept], self._funded[kept] = before
         self._awaited[kept] = False
-        accrued_sats += sum_of_accrued(self._figures[AVAILABLE, kept], self._figures[MARGIN, kept])
-        self._blocks[:] = self._keys.reshape(-1, BLOCK).max(axis=1)
+        accrued_sats += self._accrued_of(kept)
+        np.maximum.at(self._blocks, kept // BLOCK, self._keys[kept])
         self.version += 1
         return accrued_sats
 
-    def _put_all(self, keys: Ints, prices: Floats) -> None:
-        """Write the keys of liquidation prices: the larger, the sooner the position is reached."""
-        if prices.min() > 0 and prices.max() < 2.0**62 / SCORE_PER_DOLLAR:
-            np.copyto(keys, prices * (self._sign * SCORE_PER_DOLLAR), casting="unsafe")
+    def _put_all(self, span: slice, scaled: Floats) -> None:
+        """Write the keys of liquidation prices, the larger, the sooner the position is reached; and of their blocks."""
+        prices, keys = self._figures[LIQUIDATION, span], self._keys[span]
+        np.multiply(prices, self._sign * SCORE_PER_DOLLAR, out=scaled)
+        if prices.min() > 0 and prices.max() < USUAL_PRICE_MAX:
+            np.copyto(keys, scaled, casting="unsafe")
         else:
-            prices[~((prices > 0) & np.isfinite(prices))] = 0.0
-            keys[:] = np.where(prices > 0, self._sign * scores(prices), NOWHERE)
+            odd = np.flatnonzero(~((prices > 0) & (prices < USUAL_PRICE_MAX)))
+            scaled[odd] = 0.0
+            np.copyto(keys, scaled, casting="unsafe")
+            found = prices[odd]
+            prices[odd] = found = np.where((found > 0) & np.isfinite(found), found, 0.0)
+            keys[odd] = np.where(found > 0, self._sign * scores(found), NOWHERE)
+        blocks = self._blocks[span.start // BLOCK : -(-span.stop // BLOCK)]
+        whole = self._keys[span.start : span.start + len(blocks) * BLOCK]
+        np.maximum.reduce(whole.reshape(-1, BLOCK), axis=1, out=blocks)
+
+    def _move_behind(self, kept: Ints, newest: int) -> None:
+        """Let all others stand behind the rows kept among equals, by entry sequence, without writing to each."""
+        in_order = kept[np.argsort(self._places(kept))]
+        self._charged_at, self._charged_from = self._counter, self._counter + len(kept)
+        self._numbers[in_order] = np.arange(self._charged_at + 1, self._charged_from + 1)
+        self._counter = self._charged_from + newest
+
+    def _places(self, rows: Ints) -> Ints:
+        """Return the order of rows among equals: when each was put, or its entry sequence in the last charge."""
+        numbers = self._numbers[rows]
+        return np.where(numbers > self._charged_at, numbers, self._charged_from + self._sequences[rows])
+
+    def _accrued_of(self, rows: Ints) -> int:
+        figures = self._figures[:, rows]
+        return sum_of_accrued(figures[AVAILABLE], figures[MARGIN], np.empty((2, len(rows))))
 
     # --- the set of liquidation prices ---
 
@@ -307,33 +341,8 @@ class Ledger:
         return [self.uuids[row] for row in self._ordered(rows).tolist()]
 
     def _ordered(self, rows: Ints) -> Ints:
-        return rows[np.lexsort((self._numbers[rows], self._sign * self._keys[rows]))]
+        return rows[np.lexsort((self._places(rows), self._sign * self._keys[rows]))]
 
 
 def _cells(column: NDArray[Any]) -> Any:  # noqa: ANN401  # numbers and truths alike
     return memoryview(column.data)
-
-
-def scores(prices: Floats) -> Ints:
-    """Return the scores of finite prices of 0 or more, as `numbers.score` gives them."""
-    scaled = prices * SCORE_PER_DOLLAR
-    if scaled.max(initial=0.0) < 2.0**63:
-        return scaled.astype(np.int64)
-    below = np.minimum(scaled, np.nextafter(2.0**63, 0.0))
-    return np.where(scaled < 2.0**63, below.astype(np.int64), 2**63 - 1)
-
-
-def sum_of_accrued(available: Floats, margin: Floats) -> int:
-    """Return the exact sum of R(A - M), whatever its size."""
-    difference = available - margin
-    nearest = np.rint(difference)
-    difference -= nearest
-    np.abs(difference, out=difference)
-    if difference.max(initial=0.0) == 0.5:  # noqa: PLR2004  # a half
-        ties = np.flatnonzero(difference == 0.5)  # noqa: PLR2004
-        exact = available[ties] - margin[ties]
-        nearest[ties] = np.trunc(exact) + np.sign(exact)
-    if len(nearest) * max(nearest.max(initial=0.0), -nearest.min(initial=0.0)) < EXACT_FLOAT_MAX:
-        return int(nearest.sum())
-    whole = nearest.astype(np.int64)
-    return (int((whole >> 25).sum()) << 25) + int((whole & (2**25 - 1)).sum())

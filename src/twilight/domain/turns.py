@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from twilight.domain.ledger import Ints, Ledger
+from twilight.domain.columns import Ints
+from twilight.domain.ledger import Ledger
 
 
 class Turns:

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from tests.domain.previews import assert_previewed, preview_of
+
 from twilight.domain import commands as c
 from twilight.domain import funding_records
 from twilight.domain.chain import Accepted, Chain, Refusal, Refused, synthetic_hash
@@ -128,7 +130,10 @@ class Exchange:
 
     def command(self, command: Any, position: QueuePosition | None = None, age_s: float = 0) -> list[Event]:
         broker = (self.now_ns + SECOND_NS) // 1_000_000 - int(age_s * 1000)
+        conditions = Conditions(self.now_ns + SECOND_NS, self.status)
+        preview = None if age_s else preview_of(self.state, command, conditions, self.engine.context)
         made = self.give(CommandInput(command, position, "key", broker))
+        assert_previewed(preview, made)
         assert len(keys(made)) == len(made)  # W-23
         return made
 

@@ -92,6 +92,12 @@ def test_a_child_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -
     assert not psutil.pid_exists(job._pid)
 
 
+def test_work_that_is_given_up_leaves_no_child() -> None:
+    job = Forked(Gate().held(lambda: b"never"))
+    job.end()
+    assert not psutil.pid_exists(job._pid)
+
+
 def test_a_stop_signal_leaves_the_decision_to_the_parent() -> None:
     ready, told = os.pipe()
     gate = Gate()

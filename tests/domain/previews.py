@@ -47,8 +47,7 @@ def assert_previewed(preview: Preview | None, made: Sequence[Event]) -> None:
                 order.settlement_price,
             )
             due = preview.settlement
-            assert found == (due.payout_sats, due.pnl_sats, due.fee_sats)
-            assert order.settlement_price == preview.price
+            assert found == (due.payout_sats, due.pnl_sats, due.fee_sats, preview.price)
     else:
         assert told is not None
         assert told.status.value.endswith(("Added", "Updated"))

@@ -34,6 +34,9 @@ class Job(Protocol):
     def result(self) -> bytes | None:
         """Return what the work gave, None while it goes on; raises `WorkFailed`."""
 
+    def end(self) -> None:
+        """Give the work up: when this returns it does nothing more."""
+
 
 class Done:
     """Work that was done at once, for whoever has no other thread of time."""
@@ -44,6 +47,9 @@ class Done:
     def result(self) -> bytes | None:
         """Return what the work gave."""
         return self._given
+
+    def end(self) -> None:
+        """Return: the work is done."""
 
 
 class Forked:
@@ -69,10 +75,14 @@ class Forked:
                 return self._ended()
             self._given += chunk
         if time.monotonic() > self._deadline_s:
-            os.kill(self._pid, signal.SIGKILL)
-            self._reap()
+            self.end()
             raise WorkFailed(f"expected a result within {WORK_S_MAX} s, found none")
         return None
+
+    def end(self) -> None:
+        """Kill the child."""
+        os.kill(self._pid, signal.SIGKILL)
+        self._reap()
 
     def _reap(self) -> int:
         """Wait for the end of the child and return its status."""

@@ -95,7 +95,10 @@ class Keeper:
         self._finish()
 
     def save(self, state: State, offset: int) -> None:
-        """Write a snapshot now, at the end of the core's life."""
+        """Write a snapshot now, at the end of the core's life, in the place of one that is being written."""
+        if self._job is not None:
+            self._job.end()
+            self._job = None
         self._offset = offset
         self._note(self._work(state, offset, saves=True)(), saved=True)
 

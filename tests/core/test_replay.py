@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.audit.story import log_records
 
-from twilight.core.replay import ForeignLog, RawRecord, from_file, replay
+from twilight.bus import Producer, TopicSpec, ensure
+from twilight.core.replay import ForeignLog, LogSettings, RawRecord, from_file, from_kafka, replay
 from twilight.ops.errors import Corrupt
 
 
@@ -61,6 +62,24 @@ def test_an_order_of_the_reference_that_ends_twice_is_refused_like_a_fraction(re
 def announces_totals(value: bytes) -> bool:
     """Return whether the event only shows sums, in which the reference has fractions long before."""
     return value.startswith((b'{"RiskEngineUpdate"', b'{"PositionSizeLogDBUpdate"')) and b'"Set' not in value[:40]
+
+
+def test_what_is_no_event_log_at_all_is_not_taken_for_a_foreign_one(reference_log: Path) -> None:
+    refused = twilight(str(reference_log.with_name("CLIENT-REQUEST.jsonl.gz")))
+    assert refused.stderr.startswith("the event at offset 0 cannot be folded: UNKNOWN_EVENT")
+
+
+@pytest.mark.servers
+def test_a_log_on_kafka_is_read_to_its_end_which_is_told_first(kafka: str, topic: Callable[[str], str]) -> None:
+    settings = LogSettings(broker=kafka, core_event_log=topic("log"))
+    ensure(kafka, [TopicSpec(settings.core_event_log)])
+    producer = Producer(kafka)
+    for record in (whole := list(ours())):
+        producer.send(settings.core_event_log, record[1], record[2] or b"")
+    producer.flush(30)
+    ends: list[int] = []
+    assert replay(from_kafka(settings, ends.append)).state_hash == replay(iter(whole)).state_hash
+    assert ends == [len(whole)]
 
 
 def test_a_log_of_ours_that_cannot_be_folded_is_not_taken_for_a_foreign_one() -> None:

@@ -5,7 +5,7 @@ import gzip
 import json
 import pstats
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Annotated, TypeVar, cast
 
@@ -65,21 +65,22 @@ def replay_(
     A log of the Rust reference is folded up to the first figure that is no whole number of sats, or the first order
     that ends twice, and refused there: what it says from then on, no state of this engine can hold.
     """
-    from twilight.core.replay import LogSettings, Replayed, from_file, from_kafka, replay
+    from twilight.core.replay import LogSettings, RawRecord, Replayed, from_file, from_kafka, replay
     from twilight.ops.settings import load
 
-    records = from_kafka(_or_exit(lambda: load(LogSettings))) if file is None else from_file(file)
     profiler = cProfile.Profile() if profile else None
     bar = Progress("folding", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True))
     with bar:
         task = bar.add_task("fold", total=None)
 
+        def log() -> Iterator[RawRecord]:
+            return from_file(file) if file else from_kafka(load(LogSettings), lambda end: bar.update(task, total=end))
+
         def folded() -> Replayed:
-            return replay(
-                records, until=until, progress=lambda done, total: bar.update(task, completed=done, total=total)
-            )
+            return replay(log(), until=until, progress=lambda done: bar.update(task, completed=done))
 
         found = _or_exit(lambda: profiler.runcall(folded) if profiler else folded())
+        bar.update(task, completed=found.events, total=found.events)
     figures = found.as_dict()
     if as_json:
         typer.echo(json.dumps(figures))

@@ -19,8 +19,8 @@ from twilight.wire.records import read_records
 RawRecord = tuple[int, bytes | None, bytes | None, int]
 """Offset, key, value, the broker's time in milliseconds."""
 
-Progress = Callable[[int, int | None], None]
-"""Told the events folded so far and how many there are, if that is known."""
+Told = Callable[[int], None]
+"""Told a number of events: how many were folded so far, or how many there are."""
 
 
 class ForeignLog(Corrupt):
@@ -64,10 +64,11 @@ def from_file(path: Path) -> Iterator[RawRecord]:
         yield record.offset, record.key, record.value, record.ts
 
 
-def from_kafka(settings: LogSettings) -> Iterator[RawRecord]:
-    """Yield the event log up to its end as it is now."""
+def from_kafka(settings: LogSettings, total: Told = lambda _total: None) -> Iterator[RawRecord]:
+    """Yield the event log up to its end as it is now; ``total`` is told how many offsets it has until there."""
     with LogReader(settings.broker, settings.core_event_log, start="earliest", group=f"replay-{uuid4()}") as reader:
         end, start = reader.end_offset(), reader.start_offset()
+        total(end - start)
         while max(start, reader.position()) < end:
             for record in reader.read(FOLD_BATCH, READ_WAIT_S):
                 yield record.offset, record.key, record.value, record.timestamp_ms
@@ -77,8 +78,7 @@ def replay(
     records: Iterator[RawRecord],
     *,
     until: int | None = None,
-    total: int | None = None,
-    progress: Progress = lambda _folded, _total: None,
+    progress: Told = lambda _folded: None,
 ) -> Replayed:
     """Fold the records up to and including the offset ``until``.
 
@@ -98,12 +98,12 @@ def replay(
         try:
             kinds[fold(engine, at, key, value, timestamp_ms)] += 1
         except Corrupt as fault:
-            if _names_causes(engine.state):
+            if offset < 0 or _names_causes(engine.state):
                 raise
             raise ForeignLog(_foreign(fault, at)) from fault
         offset = at
         if number % FOLD_BATCH == 0:
-            progress(number, total)
+            progress(number)
     seconds = time.perf_counter() - begun
     state = engine.state
     return Replayed(state_hash(state), offset, kinds.total(), seconds, len(state.positions), kinds)

@@ -17,6 +17,8 @@ from twilight.ops.errors import SettingsError, TwilightError, Unavailable
 POLL_S = 0.3
 DOWN_S_MAX = 120.0
 READY_S_MAX = 900.0
+HELD_S = 2.0
+"""How long a line waits for the next one before it is said."""
 
 
 def status(layout: Layout) -> Status | None:
@@ -87,18 +89,22 @@ def _until_ready(
     child: "subprocess.Popen[bytes]", layout: Layout, lines: Iterator[str], say: Callable[[str], None]
 ) -> None:
     deadline = time.monotonic() + READY_S_MAX
-    last = ""  # not said before the next one: the last line of an end is the error that is raised
+    held, held_until = "", 0.0  # the last line before an end is the error that is raised, and is not said twice
     while True:
+        has_ended = child.poll() is not None  # asked first: what it said before its end is read below
         for text in iter(lambda: next(lines), ""):
-            if last:
-                say(last)
-            last = text
+            if held:
+                say(held)
+            held, held_until = text, time.monotonic() + HELD_S
+        if has_ended:
+            raise TwilightError(held or f"twilight up ended with status {child.returncode}")
         found = read_json(layout.status, Status)
-        if found is not None and found.pid == child.pid and found.state == "ready":
-            say(last)
+        is_ready = found is not None and found.pid == child.pid and found.state == "ready"
+        if held and (is_ready or time.monotonic() > held_until):
+            say(held)
+            held = ""
+        if is_ready:
             return
-        if child.poll() is not None:
-            raise TwilightError(last or f"twilight up ended with status {child.returncode}")
         if time.monotonic() > deadline:
             raise Unavailable(f"not everything is ready after {READY_S_MAX:.0f} s: `twilight status` says what is not")
         time.sleep(POLL_S)

@@ -18,11 +18,7 @@ from tests.domain.exchange import (
 )
 
 from twilight.domain.chain import Disabled, LenientPayloads, PayloadError
-from twilight.domain.commands import (
-    CloseRequest,
-    ExecuteTraderOrder,
-    SettleOnLimit,
-)
+from twilight.domain.commands import CloseRequest, ExecuteTraderOrder, SettleOnLimit
 from twilight.domain.engine import new_engine
 from twilight.domain.errors import Corrupt, NotSupported
 from twilight.domain.events import PoolUpdate, RiskEngineUpdate, TraderOrderEvent, TxHash

@@ -1,12 +1,35 @@
 """What the chain refuses is tried again later; that holds back nothing else, and nobody gains by it (R9, R29, C11)."""
 
 import pytest
-from tests.domain.exchange import LONG, Exchange, kinds, only, reason, statuses
+from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, kinds, only, reason, statuses
 
-from twilight.domain.chain import Attached, LenientPayloads, Operation
-from twilight.domain.events import Event, IntentOpened
+from twilight.domain.chain import (
+    Accepted,
+    Attached,
+    ChainRequest,
+    Disabled,
+    LenientPayloads,
+    Operation,
+    Refusal,
+    Refused,
+)
+from twilight.domain.events import Event, IntentOpened, TraderOrderEvent
 from twilight.domain.inflight import Intent
 from twilight.domain.inputs import UpdateRiskParamsCall
+from twilight.domain.orders import OrderStatus
+
+
+class MoodyChain(Disabled):
+    """Accepts everything but the operations it is told to refuse."""
+
+    def __init__(self, *refuses: Operation) -> None:
+        super().__init__(LenientPayloads())
+        self.refuses = set(refuses)
+
+    def submit(self, request: ChainRequest) -> Accepted | Refused:
+        if request.operation in self.refuses:
+            return Refused(Refusal.REJECTED, "no")
+        return super().submit(request)
 
 
 @pytest.fixture
@@ -67,3 +90,93 @@ def test_an_open_finds_no_room_that_a_withdrawal_in_flight_takes_away(exchange: 
     assert reason(exchange.open("A", LONG, 300_000, 10)).startswith("OI_LIMIT_REACHED")
     exchange.answer(leaving, accepts=False)
     assert kinds(exchange.open("A", LONG, 300_000, 10)) == ["IntentOpened"]
+
+
+def test_a_refused_liquidation_stays_open_and_is_tried_again_later() -> None:  # W-27, R9
+    chain = MoodyChain(Operation.LIQUIDATE)
+    exchange = Exchange(chain=chain)
+    exchange.open("A", LONG)
+    made = exchange.tick(59_000)
+    assert statuses(made) == ["RejectedFromChain"]
+    assert aggregates(made)[-1] == f"AddLiquidationPrice-{exchange.uuid('A')}"
+    chain.refuses.clear()
+    assert statuses(exchange.tick(59_000)) == []
+    exchange.wait(5)
+    assert statuses(exchange.tick(59_000)) == ["LIQUIDATE"]
+    exchange.assert_recoverable()
+
+
+def test_a_refused_trigger_is_put_back_and_judged_at_a_fresh_price() -> None:  # W-27, R9
+    chain = MoodyChain(Operation.SETTLE)
+    exchange = Exchange(chain=chain)
+    exchange.open("A", LONG)
+    exchange.legs("A", sl=64_000, tp=70_000)
+    assert statuses(exchange.tick(63_900)) == ["RejectedFromChain"]
+    chain.refuses.clear()
+    exchange.wait(5)
+    assert statuses(exchange.tick(64_500)) == []
+    made = exchange.tick(63_000)
+    assert statuses(made) == ["CancelledTakeProfit", "SETTLED"]
+    assert only(TraderOrderEvent, made).order.settlement_price == 63_000
+    exchange.assert_recoverable()
+
+
+def test_what_was_refused_is_tried_again_at_the_very_moment_that_it_may() -> None:  # R9
+    chain = MoodyChain(Operation.LIQUIDATE)
+    exchange = Exchange(chain=chain)
+    exchange.open("A", LONG)
+    exchange.tick(59_000)
+    chain.refuses.clear()
+    (retry,) = exchange.state.retries.values()
+    exchange.now_ns = retry.not_before_ns - 10**9  # the tick takes a second
+    assert statuses(exchange.tick(59_000)) == ["LIQUIDATE"]
+
+
+def test_a_trigger_that_was_put_back_still_answers_the_request_that_set_it() -> None:  # W-27, W-41, R26
+    chain = MoodyChain(Operation.SETTLE)
+    exchange = Exchange(chain=chain)
+    exchange.open("A", LONG)
+    exchange.legs("A", sl=64_000)
+    setter = f"REQID{exchange.request:064X}"
+    assert statuses(exchange.tick(63_900)) == ["RejectedFromChain"]
+    chain.refuses.clear()
+    exchange.wait(5)
+    (record,) = answers(exchange.tick(63_900))
+    assert (record.status, record.request_id) == (OrderStatus.SETTLED, setter)
+
+
+def test_a_stop_loss_that_backs_off_is_not_lost_to_anothers_take_profit() -> None:  # W-27, R9, S6
+    chain = MoodyChain(Operation.SETTLE)
+    exchange = Exchange(chain=chain)
+    exchange.open("A", LONG)
+    exchange.open("B", SHORT)
+    exchange.legs("B", tp=63_500)
+    exchange.legs("A", sl=64_000)
+    for _ in range(4):
+        exchange.wait(20)
+        exchange.tick(63_900)
+    chain.refuses.clear()
+    assert "SETTLED" in statuses(exchange.tick(63_400))
+    assert exchange.uuid("A") in exchange.state.triggers.stop_loss_long
+    exchange.wait(100)
+    assert "SETTLED" in statuses(exchange.tick(62_000))
+    assert "A" not in exchange.state.trader_accounts
+
+
+def test_a_failed_fill_releases_its_exposure_and_its_account() -> None:  # W-16
+    chain = MoodyChain(Operation.FILL)
+    exchange = Exchange(chain=chain)
+    exchange.open("A", LONG, limit=64_000)
+    made = exchange.tick(63_000)
+    assert kinds(made)[2:] == ["RiskEngineUpdate", "TxHashUpdate", "TraderOrder"]
+    assert exchange.state.exposure.pending_long_sats == 0
+    assert statuses(exchange.open("A")) == ["FILLED"]
+    exchange.assert_recoverable()
+
+
+def test_a_failed_deposit_leaves_the_account_free() -> None:  # W-18
+    chain = MoodyChain(Operation.DEPOSIT)
+    exchange = Exchange(chain=chain)
+    assert statuses(exchange.lend("L", 1_000_000)) == ["RejectedFromChain"]
+    chain.refuses.clear()
+    assert statuses(exchange.lend("L", 1_000_000)) == ["FILLED"]

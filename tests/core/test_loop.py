@@ -4,6 +4,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from tests.core.direct_publisher import DirectPublisher
 from tests.core.feeders import SignedFeeder
 from tests.core.traffic import create
 from tests.domain.exchange import slices_of
@@ -16,7 +17,7 @@ from twilight.core.exchange import Exchange, Topics
 from twilight.core.feed import AcceptedTick, Feed, Refusal
 from twilight.core.ids import Uuids
 from twilight.core.loop import Inbox, Loop
-from twilight.core.publisher import DirectPublisher, Publication, write_down
+from twilight.core.publisher import Publication, write_down
 from twilight.domain.engine import new_engine
 from twilight.domain.inputs import Conditions, FeedStatus, Genesis
 

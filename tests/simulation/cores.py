@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.core.direct_publisher import DirectPublisher
 from tests.simulation.chain import attaching
 from tests.simulation.cluster import Cluster, Fate
 from tests.simulation.connections import Odds, SimKafka
@@ -23,7 +24,7 @@ from twilight.core.feed import AcceptedTick, Feed, Refusal
 from twilight.core.ids import Uuids
 from twilight.core.loop import Inbox
 from twilight.core.ports import World, Writer
-from twilight.core.publisher import BackgroundPublisher, DirectPublisher, Publisher, Threads
+from twilight.core.publisher import BackgroundPublisher, Publisher, Threads
 from twilight.core.server import Core, Surroundings
 from twilight.core.settings import CoreSettings
 from twilight.domain.state import State

@@ -15,7 +15,7 @@ from twilight.core.chain import ChainPort, attach
 from twilight.core.clock import Clock
 from twilight.core.ids import Uuids
 from twilight.core.leader import Leadership
-from twilight.core.publisher import BackgroundPublisher, DirectPublisher, Publisher, in_thread
+from twilight.core.publisher import BackgroundPublisher, Publisher, in_thread
 from twilight.domain.chain import PayloadCodec
 
 
@@ -124,7 +124,7 @@ class World:
     in_background: Callable[[str, Callable[[], None]], None]
     """Runs the second beside everything else, under the name that is the first."""
     new_uuid: Callable[[], str]
-    publisher: Callable[[Writer, str, int], Publisher] = DirectPublisher
+    publisher: Callable[[Writer, str, int], Publisher] = BackgroundPublisher
     """Makes what writes batches down with a writer, to the topic of events, after the event at the offset."""
     aside: Callable[[Work], Job] = Done
     """Does work on a copy of the state as it is now."""
@@ -134,4 +134,4 @@ class World:
 
 def real_world(*, rust_readers: bool = False) -> World:
     """Return the world of a process."""
-    return World(RealKafka(rust_readers=rust_readers), in_thread, Uuids(), BackgroundPublisher, Forked)
+    return World(RealKafka(rust_readers=rust_readers), in_thread, Uuids(), aside=Forked)

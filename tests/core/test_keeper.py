@@ -2,9 +2,15 @@
 
 from pathlib import Path
 
+from tests.core.feeders import SignedFeeder
+
 from twilight.core import memory
-from twilight.core.aside import Work
+from twilight.core.aside import Done, Work
+from twilight.core.chain import Conversation
+from twilight.core.chain.disabled import NoChain
 from twilight.core.clock import Clock
+from twilight.core.cycle import Cycle
+from twilight.core.feed import AcceptedTick, Feed
 from twilight.core.keeper import Keeper
 from twilight.core.snapshot import SnapshotFiles
 from twilight.domain.state import State
@@ -25,6 +31,29 @@ class Endless:
 
     def end(self) -> None:
         self.goes_on = False
+
+
+def test_operators_are_told_why_a_feed_cannot_be_traded_at(tmp_path: Path) -> None:
+    speaker, stranger = SignedFeeder(), SignedFeeder(seed=bytes(32))
+    health, cycle = Health(), Cycle(0)
+    feed = Feed([[speaker.public_key]])
+    conversation = Conversation(NoChain(), Clock(), 1.0)
+    keeper = Keeper(health, SnapshotFiles(tmp_path / "snapshot"), LOG_ID, 900, Clock(), Done, lambda: 0)
+
+    def said_after(frame: str) -> str:
+        now_ms = Clock().mono_ms()
+        outcome = feed.offer(0, frame, 1_000, now_ms)
+        list(cycle.turn([outcome] if isinstance(outcome, AcceptedTick) else [], [], State(), 0, now_ms))
+        keeper.look(State(), cycle, feed, conversation, 0)
+        return health.check("feed").text()
+
+    assert said_after(stranger.frame(1_000)) == (
+        "error: the feed is STARTING; frames ignored since the last look: unknown_key 1"
+    )
+    assert said_after(speaker.frame(1_000, status="HOLD")) == (
+        "error: the feed is HOLD; frames ignored since the last look: none"
+    )
+    assert said_after(speaker.frame(1_000)) == "ok"
 
 
 def test_the_last_snapshot_is_written_by_nobody_else_at_the_same_time(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 What has to look at the whole state does so on a copy of it (`aside`), so no tick waits for it.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -12,9 +13,10 @@ from twilight.core.aside import Job, Work, WorkFailed
 from twilight.core.chain import Conversation
 from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
-from twilight.core.feed import Feed
+from twilight.core.feed import Feed, Refusal
 from twilight.core.snapshot import SnapshotFiles
 from twilight.domain.context import TRADABLE
+from twilight.domain.inputs import FeedStatus
 from twilight.domain.snapshot import state_hash
 from twilight.domain.state import State
 from twilight.ops.health import Health
@@ -64,6 +66,8 @@ class Keeper:
         self._hashed_offset = -2
         self._offset = -1
         self._saves = False
+        self._feed_status = FeedStatus.STARTING
+        self._ignored: Counter[Refusal] = Counter()
 
     def due(self) -> bool:
         """Return whether it is time to look."""
@@ -159,11 +163,22 @@ class Keeper:
         metrics.note_feed(feed, conditions.feed_age_ms, tradable=status in TRADABLE)
         metrics.WAITING.set(cycle.waiting)
         metrics.TICKS_LATE.set(cycle.late_ticks)
+        self._show_feed(status, feed)
+        self._health.extra.update(
+            role="leader", offset=offset, price=state.price, feed=status.value, orders=len(state.positions)
+        )
+
+    def _show_feed(self, status: FeedStatus, feed: Feed) -> None:
+        """Tell whether the feed can be traded at, and whether that is because frames came that were not believed."""
+        counted = Counter(dict(list(feed.refused.items())))  # the feed's thread may add a reason meanwhile
+        ignored, self._ignored = counted - self._ignored, counted
+        reasons = ", ".join(f"{reason} {count}" for reason, count in ignored.most_common()) or "none"
         check = self._health.check("feed")
         if status in TRADABLE:
             check.ok(status)
         else:
-            check.fail(f"the feed is {status}")
-        self._health.extra.update(
-            role="leader", offset=offset, price=state.price, feed=status.value, orders=len(state.positions)
-        )
+            check.fail(f"the feed is {status}; frames ignored since the last look: {reasons}")
+        if status is not self._feed_status:
+            say = log.info if status in TRADABLE else log.warning
+            say("feed", status=status.value, before=self._feed_status.value, frames_ignored=reasons)
+            self._feed_status = status

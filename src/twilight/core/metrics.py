@@ -47,6 +47,10 @@ OPEN_INTEREST = Gauge("twilight_core_open_interest_sats", "Entry value of all fi
 OPEN_INTEREST_CAP = Gauge("twilight_core_open_interest_cap_sats", "What max_oi_mult allows.")
 NET_EXPOSURE = Gauge("twilight_core_net_exposure_sats", "Entry value of longs less that of shorts.")
 NET_EXPOSURE_CAP = Gauge("twilight_core_net_exposure_cap_sats", "What max_net_mult allows, either way.")
+MARKET_HEALTHY = Gauge(
+    "twilight_core_market_healthy", "1 while the market is neither halted, nor close-only, nor without equity."
+)
+FUNDED_TIME = Gauge("twilight_core_funded_time_seconds", "The last hour that was funded, unix time.")
 SHORTFALL = Gauge("twilight_core_shortfall_sats", "What winners were owed beyond the pool, in total.")
 ORDERS = Gauge("twilight_core_orders", "Live trader orders.")
 CHAIN_OPEN = Gauge("twilight_core_chain_unanswered", "Transactions that the chain has not answered.")
@@ -81,6 +85,8 @@ def note_state(state: State) -> None:
     OPEN_INTEREST_CAP.set(params.max_oi_mult * stats.pool_equity_sats)
     NET_EXPOSURE.set(stats.net_exposure_sats)
     NET_EXPOSURE_CAP.set(params.max_net_mult * stats.pool_equity_sats)
+    MARKET_HEALTHY.set(stats.status_reason is None)
+    FUNDED_TIME.set((state.funding_hour or 0) * 3_600)
     SHORTFALL.set(state.shortfall_sats)
     ORDERS.set(len(state.positions))
 

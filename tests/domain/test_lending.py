@@ -146,3 +146,11 @@ def test_a_withdrawal_that_leaves_the_exposure_exactly_at_a_limit_passes(
     risk.gate_withdrawal_limits(exchange.state, 15_000_000)
     with pytest.raises(Rejected, match=f"{code}_REACHED"):
         risk.gate_withdrawal_limits(exchange.state, 14_999_999)
+
+
+def test_a_withdrawal_may_take_the_last_sat_of_the_pool() -> None:  # engine 2.13: refused is what goes beyond it
+    exchange = Exchange(REFERENCE, checked=False)
+    exchange.lend("L", 200_000_000_000)  # a thousand times what the pool had
+    exchange.state.pool.total_locked_value_sats = 1  # traders have won the rest
+    assert statuses(exchange.withdraw("L")) == ["SETTLED"]
+    assert exchange.state.pool.total_locked_value_sats == 0

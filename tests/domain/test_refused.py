@@ -132,6 +132,18 @@ def test_what_was_refused_is_tried_again_at_the_very_moment_that_it_may() -> Non
     assert statuses(exchange.tick(59_000)) == ["LIQUIDATE"]
 
 
+def test_each_refusal_doubles_the_wait_up_to_a_minute() -> None:  # R9
+    exchange = Exchange(chain=MoodyChain(Operation.LIQUIDATE))
+    exchange.open("A", LONG)
+    waits_s = list[float]()
+    for _ in range(7):
+        exchange.wait(60)
+        exchange.tick(59_000)
+        (retry,) = exchange.state.retries.values()
+        waits_s.append((retry.not_before_ns - exchange.now_ns) / 10**9)
+    assert waits_s == [2, 4, 8, 16, 32, 60, 60]
+
+
 def test_a_trigger_that_was_put_back_still_answers_the_request_that_set_it() -> None:  # W-27, W-41, R26
     chain = MoodyChain(Operation.SETTLE)
     exchange = Exchange(chain=chain)

@@ -73,6 +73,19 @@ def test_a_repeated_request_changes_nothing_and_says_nothing() -> None:  # secti
     assert exchange.order("A").status is OrderStatus.FILLED
 
 
+def test_the_last_hundred_thousand_requests_are_remembered_and_none_before_them() -> None:  # C7
+    exchange = Exchange()
+    exchange.cancel("A", uuid="unknown")
+    exchange.state.request_ids.update(dict.fromkeys(f"REQID-{number}" for number in range(99_998)))
+    exchange.cancel("A", uuid="unknown")  # the hundred thousandth
+    exchange.request = 0
+    assert exchange.cancel("A", uuid="unknown") == []
+    exchange.request = 2
+    exchange.cancel("A", uuid="unknown")  # one more
+    exchange.request = 0
+    assert statuses(exchange.cancel("A", uuid="unknown")) == ["OrderNotFound"]
+
+
 def test_a_command_at_or_below_the_queues_position_is_skipped() -> None:  # section 8, C5
     exchange = Exchange()
     request = OpenRequest("A", LONG, OrderType.MARKET, 10.0, 1e5, 1e5, OrderStatus.PENDING, 0.0, 0.0)

@@ -1,11 +1,12 @@
 """What the leading core keeps beside its work."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.core.feeders import SignedFeeder
 
 from twilight.core import memory
-from twilight.core.aside import Done, Work
+from twilight.core.aside import Done, Job, Work
 from twilight.core.chain import Conversation
 from twilight.core.chain.disabled import NoChain
 from twilight.core.clock import Clock
@@ -17,6 +18,7 @@ from twilight.domain.state import State
 from twilight.ops.health import Health
 
 LOG_ID = "the log"
+INTERVAL_S = 60
 
 
 class Endless:
@@ -73,3 +75,41 @@ def test_the_last_snapshot_is_written_by_nobody_else_at_the_same_time(tmp_path: 
     saved = memory.load(body, LOG_ID)
     assert (saved.next_offset, saved.state.price) == (9, 65_000.0)
     assert health.extra["state_hash_offset"] == 8
+
+
+class Scene:
+    """A keeper in a time that stands still until it is set."""
+
+    def __init__(self, path: Path, begin: Callable[[Work], Job] = Done) -> None:
+        self.now_s = 0.0
+        self.files, self.health = SnapshotFiles(path), Health()
+        clock = Clock(mono_ns=lambda: int(self.now_s * 1e9))
+        self.keeper = Keeper(self.health, self.files, LOG_ID, INTERVAL_S, clock, begin, lambda: 0)
+
+    def wants_a_copy(self, offset: int, at_s: float) -> bool:
+        self.now_s = at_s
+        return self.keeper.wants_a_copy(offset)
+
+
+def test_a_state_that_was_hashed_is_not_hashed_again_before_it_changes(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "snapshot")
+    assert scene.wants_a_copy(6, at_s=1)
+    scene.keeper.take_a_copy(State(), 6)
+    assert not scene.wants_a_copy(6, at_s=50)
+    assert scene.wants_a_copy(7, at_s=50)
+
+
+def test_no_second_copy_is_made_while_the_first_is_worked_on(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "snapshot", Endless)
+    scene.keeper.take_a_copy(State(), 6)
+    assert not scene.wants_a_copy(7, at_s=10 * INTERVAL_S)
+
+
+def test_a_snapshot_that_cannot_be_written_is_tried_again_after_the_interval_not_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    scene = Scene(tmp_path / "file" / "snapshot")
+    assert scene.wants_a_copy(6, at_s=INTERVAL_S)
+    scene.keeper.take_a_copy(State(), 6)
+    assert str(scene.health.extra["snapshot"]).startswith("failed: ")
+    assert not scene.wants_a_copy(7, at_s=2 * INTERVAL_S - 1)
+    assert scene.wants_a_copy(7, at_s=2 * INTERVAL_S)

@@ -66,7 +66,7 @@ class Keeper:
         self._hashed_offset = -2
         self._offset = -1
         self._saves = False
-        self._feed_status = FeedStatus.STARTING
+        self._feed_status: FeedStatus | None = None
         self._ignored: Counter[Refusal] = Counter()
 
     def due(self) -> bool:
@@ -180,5 +180,5 @@ class Keeper:
             check.fail(f"the feed is {status}; frames ignored since the last look: {reasons}")
         if status is not self._feed_status:
             say = log.info if status in TRADABLE else log.warning
-            say("feed", status=status.value, before=self._feed_status.value, frames_ignored=reasons)
+            say("feed", status=status.value, frames_ignored=reasons)
             self._feed_status = status

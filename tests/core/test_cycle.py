@@ -101,6 +101,11 @@ def test_a_tick_that_waited_too_long_is_left_aside(cycle: Cycle, feeder: SignedF
     assert names(turn(cycle, [tick(feeder, 30_500)], [], 40_000)) == ["a"]
 
 
+def test_a_tick_that_waited_as_long_as_it_may_is_taken(cycle: Cycle, feeder: SignedFeeder) -> None:
+    assert names(turn(cycle, [tick(feeder, 27_999)], [], 30_000)) == []
+    assert names(turn(cycle, [tick(feeder, 28_000)], [], 30_000)) == ["Tick"]
+
+
 def test_a_tick_has_the_time_at_which_it_was_accepted_and_no_input_an_earlier_one_than_that_before(
     cycle: Cycle, feeder: SignedFeeder
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.core.traffic import Traffic, create
+from tests.core.traffic import Traffic, cancel, create
 from tests.domain.exchange import slices_of
 
 from twilight.bus import Record
@@ -16,10 +16,10 @@ from twilight.core.exchange import RUST_EVENT_BYTES_MAX, Exchange, Topics
 from twilight.core.ids import Uuids
 from twilight.core.recovery import fold
 from twilight.domain import evolve as evolve_module
+from twilight.domain.chain import Attached, Chain, LenientPayloads
 from twilight.domain.engine import new_engine
 from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, FundingSlice, Genesis, Tick
 from twilight.domain.snapshot import state_hash
-from twilight.domain.state import State
 from twilight.ops.errors import Corrupt
 from twilight.wire.errors import Unencodable
 from twilight.wire.events import encode_event
@@ -32,11 +32,7 @@ REQUEST = f"REQID{1:064X}"
 
 @pytest.fixture
 def exchange() -> Exchange:
-    made = Exchange(new_engine(Uuids()), Topics("events", "failed", "intents"))
-    made.take(Genesis("85c5b2e5-bcda-4ab1-9b83-2de488aa6357"), NOW)
-    made.take(Tick(65_000.0), NOW)
-    made.end_batch()
-    return made
+    return first_exchange()
 
 
 def record(value: bytes | None, offset: int = 0) -> Record:
@@ -70,6 +66,12 @@ def test_what_is_no_command_is_answered_and_its_bytes_are_kept(exchange: Exchang
 
 def test_the_request_id_of_a_broken_command_is_answered(exchange: Exchange) -> None:
     broken = create("a", REQUEST).replace(b'"leverage":10.0,', b"")
+    (_, _, answer), _ = taken(exchange, broken)
+    assert answer["TxHash"]["request_id"] == REQUEST
+
+
+def test_the_request_id_of_a_broken_command_is_the_one_at_its_end(exchange: Exchange) -> None:
+    broken = create(f"REQID{2:064X}", REQUEST).replace(b'"leverage":10.0,', b"")
     (_, _, answer), _ = taken(exchange, broken)
     assert answer["TxHash"]["request_id"] == REQUEST
 
@@ -117,6 +119,14 @@ def test_an_event_that_the_log_would_not_take_is_not_decided(exchange: Exchange)
     assert failed == "failed"
     assert "expected a record of at most 1500 bytes" in answer["TxHash"]["reason"]
     assert not small.engine.state.positions
+
+
+def test_an_event_that_just_fits_the_log_is_written(exchange: Exchange) -> None:
+    exchange.take_arrival(read_arrival(record(create("a", REQUEST), 1), "main", "topic-id"), NOW)
+    largest = max(len(key or b"") + len(value) for _, key, value in exchange.end_batch().records)
+    for too_large, topics in ((0, ["events"] * 4), (1, ["events", "failed"])):
+        other = Exchange(first_exchange().engine, Topics("events", "failed", "intents"), largest - too_large)
+        assert [topic for topic, _, _ in taken(other, create("a", REQUEST), 1)] == topics
 
 
 def test_where_the_reference_reads_no_record_is_larger_than_what_it_fetches(exchange: Exchange) -> None:  # F1
@@ -273,15 +283,27 @@ def test_a_repeated_command_is_not_read_again_once_its_request_id_is_forgotten(
     assert exchange.engine.state.queues["b"] == ("id", 5)
     batch = exchange.end_batch()
     folded = new_engine(Uuids())
-    folded.state = first_state()
+    folded.state = first_exchange().engine.state
     for offset, (_, key, value) in enumerate(batch.records):
         fold(folded, offset, key, value, 0)
     assert folded.state.queues["b"] == ("id", 5)
     assert from_queue("b", create("x", REQUEST), 5) == 0
 
 
-def first_state() -> State:
-    made = Exchange(new_engine(Uuids()), Topics("events", "failed", "intents"))
+def test_where_a_repeated_command_stood_is_told_by_the_log_and_not_by_an_intent() -> None:  # C5, C7, C11
+    exchange = first_exchange(chain=Attached(LenientPayloads()))
+    of_nobody = cancel("x", "00000000-0000-4000-8000-000000000009", REQUEST)
+    assert taken(exchange, of_nobody, 1) != taken(exchange, of_nobody, 2) == []
+    ((topic, _, _),) = taken(exchange, create("a", f"REQID{2:064X}"), 3)
+    assert topic == "intents"
+    exchange.take(Tick(65_001.0), NOW)
+    (_, key, _) = exchange.end_batch().records[0]
+    assert json.loads(key or b"")["metadata"]["passed"] == "main topic-id 2"
+
+
+def first_exchange(chain: Chain | None = None) -> Exchange:
+    made = Exchange(new_engine(Uuids(), chain=chain), Topics("events", "failed", "intents"))
     made.take(Genesis("85c5b2e5-bcda-4ab1-9b83-2de488aa6357"), NOW)
     made.take(Tick(65_000.0), NOW)
-    return made.engine.state
+    made.end_batch()
+    return made

@@ -171,6 +171,16 @@ def test_positions_are_liquidated_one_at_a_time_each_as_soon_as_the_one_before_i
     exchange.assert_recoverable()
 
 
+def test_triggers_of_different_kinds_are_settled_one_at_a_time(exchange: Exchange) -> None:
+    opened(exchange, "A")
+    opened(exchange, "B", "SHORT")
+    exchange.legs("A", sl=64_000)
+    exchange.legs("B", tp=64_000)
+    for _ in range(2):
+        exchange.answer(intent_of(exchange.tick(63_900)))
+    assert exchange.state.positions == {}
+
+
 def test_a_trigger_that_the_chain_refuses_is_put_back_with_the_others_it_fired_with(exchange: Exchange) -> None:
     opened(exchange, "A", "SHORT")
     exchange.close("A", 61_000)

@@ -62,8 +62,8 @@ def test_a_charge_puts_all_last_among_equals_by_entry_sequence_behind_those_left
     assert order_in(book, orders) == "eabcd"
     book.put(orders["a"].uuid, score(PRICE))
     assert order_in(book, orders) == "ebcda"
-    charge(book, orders, all_but="ab")
-    assert order_in(book, orders) == "bacde"
+    charge(book, orders, all_but="ce")
+    assert order_in(book, orders) == "ecabd"
 
 
 def test_who_is_left_out_keeps_his_figures_and_is_found_at_his_own_price(orders: dict[str, TraderOrder]) -> None:

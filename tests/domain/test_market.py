@@ -96,7 +96,7 @@ def test_a_price_that_is_paused_cannot_be_traded_at() -> None:  # R3
 @pytest.mark.parametrize("side", [LONG, SHORT])
 def test_lending_waits_for_a_price_while_a_position_of_either_side_is_open(side: Side) -> None:  # R3
     exchange = Exchange()
-    exchange.open("A", side)
+    exchange.open("A", side, margin=1, leverage=1)
     exchange.status = FeedStatus.HOLD
     assert reason(exchange.lend("L", 1_000_000)).startswith("PRICE_FEED_PAUSED")
 

@@ -51,6 +51,17 @@ def test_a_winner_takes_at_most_the_pool_and_the_shortfall_is_reported() -> None
     assert int(first.metadata["shortfall_sats"]) == exchange.state.shortfall_sats > 0
 
 
+@pytest.mark.parametrize("missing_sats", [0, 1])
+def test_a_winner_misses_what_the_pool_has_not_to_the_sat(missing_sats: int) -> None:  # W-05
+    exchange = Exchange()
+    exchange.open("A")
+    exchange.tick(66_000)
+    exchange.state.pool.total_locked_value_sats = 14_358 - missing_sats  # he has won 14,358
+    exchange.close("A")
+    assert exchange.state.shortfall_sats == missing_sats
+    assert exchange.state.pool.total_locked_value_sats == 0
+
+
 def test_a_payment_is_rounded_once_for_trader_and_pool() -> None:  # W-06
     exchange = Exchange()
     exchange.open("A", LONG)

@@ -106,6 +106,7 @@ def test_it_fails_as_it_is_told_to(exchange: Exchange, path: Path, odds: Odds, e
 def test_its_address_says_what_it_is_like(path: Path) -> None:
     found, odds = parse_url(f"fake:{path}?latency_ms=5&refused=0.25")
     assert (found, odds) == (path, Odds(latency_ms=5, refused=0.25))
+    assert parse_url(f"fake:{path}?latency_ms=3600000&refused=1")[1] == Odds(latency_ms=3_600_000, refused=1)
     assert isinstance(attach("", LenientPayloads(), Clock()), NoChain)
     assert isinstance(attach(f"fake:{path}", LenientPayloads(), Clock()), FakeChain)
 

@@ -56,6 +56,22 @@ def test_where_its_command_stood_comes_back_too() -> None:
     assert engine.state.read_positions() == {"q": ("id", 7)}
 
 
+def test_a_command_whose_turn_has_come_does_not_wait_any_more() -> None:
+    exchange = Exchange(chain=Attached(LenientPayloads()))
+    for account in ("A", "B"):
+        (opened,) = exchange.open(account)
+        exchange.answer(opened.intent)  # type: ignore[union-attr]  # an IntentOpened
+    (closing,) = exchange.close("A")
+    exchange.close("B")  # waits for the pool's turn
+    exchange.answer(closing.intent)  # type: ignore[union-attr]
+    (asked,) = exchange.state.asked()
+    engine = new_engine(str)
+    for number, event in enumerate(event for event in exchange.events if isinstance(event, IntentOpened)):
+        fold_intent(engine, number, *intent_record(event, "intents")[1:], 0)
+    assert not engine.state.waiting
+    assert engine.state.intents[asked.uuid] == asked
+
+
 @pytest.mark.parametrize("value", [None, b"", b"{}", b'{"IntentOpened":{"id":"x"}}'])
 def test_an_intent_that_cannot_be_read_stops_the_core_and_names_its_offset(value: bytes | None) -> None:
     with pytest.raises(Corrupt, match="the intent at offset 5 cannot be read"):

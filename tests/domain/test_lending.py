@@ -154,3 +154,11 @@ def test_a_withdrawal_may_take_the_last_sat_of_the_pool() -> None:  # engine 2.1
     exchange.state.pool.total_locked_value_sats = 1  # traders have won the rest
     assert statuses(exchange.withdraw("L")) == ["SETTLED"]
     assert exchange.state.pool.total_locked_value_sats == 0
+
+
+def test_the_reference_takes_back_the_share_that_it_minted_for_most_of_one() -> None:  # engine 2.13
+    exchange = Exchange(REFERENCE)
+    exchange.lend("L", 600)
+    assert exchange.state.pool.total_pool_share == 200_001
+    exchange.withdraw("L")
+    assert exchange.state.pool.total_pool_share == 200_000

@@ -103,6 +103,7 @@ def test_a_refused_liquidation_stays_open_and_is_tried_again_later() -> None:  #
     assert statuses(exchange.tick(59_000)) == []
     exchange.wait(5)
     assert statuses(exchange.tick(59_000)) == ["LIQUIDATE"]
+    assert exchange.state.retries == {}
     exchange.assert_recoverable()
 
 

@@ -7,7 +7,7 @@ from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, on
 
 from twilight.domain.events import PoolUpdate, RiskEngineUpdate, TraderOrderEvent, TxHash
 from twilight.domain.inputs import UpdateFeesCall, UpdateRiskParamsCall
-from twilight.domain.orders import OrderType
+from twilight.domain.orders import OrderType, Side
 from twilight.domain.profile import DEFAULT, REFERENCE, LiquidationBasis
 
 
@@ -22,6 +22,16 @@ def test_a_close_whose_stop_loss_and_take_profit_both_hold_settles_once() -> Non
     made = exchange.legs("A", sl=67_000, tp=65_500)
     assert statuses(made) == ["SETTLED"]
     assert only(TraderOrderEvent, made).order.available_margin_sats == 114_358
+
+
+@pytest.mark.parametrize("leg", ["sl", "tp"])
+@pytest.mark.parametrize("side", [LONG, SHORT])
+def test_a_leg_at_the_very_price_closes_at_once_and_one_a_dollar_away_waits(side: Side, leg: str) -> None:  # 3.3
+    exchange = Exchange()
+    exchange.open("A", side)
+    away = 64_999.0 if (side is LONG) is (leg == "sl") else 65_001.0
+    assert statuses(exchange.legs("A", **{leg: away})) == ["StopLossAdded" if leg == "sl" else "TakeProfitAdded"]
+    assert statuses(exchange.legs("A", **{leg: 65_000.0}))[-1] == "SETTLED"
 
 
 def test_a_losing_long_never_costs_more_than_its_margin() -> None:  # W-04

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.core.traffic import Traffic, cancel, create
 from tests.domain.exchange import slices_of
 
@@ -258,6 +259,17 @@ def test_a_record_that_says_another_charge_than_the_hours_opening_cannot_be_fold
     fold(folded, 0, opening, first, 0)
     with pytest.raises(Corrupt, match="was charged to"):
         fold(folded, 1, key, value.replace(b'"maintenance_margin":', b'"maintenance_margin":1'), 0)
+
+
+@pytest.mark.parametrize("name", ["initial_margin", "available_margin", "execution_price"])
+def test_a_number_that_is_null_makes_no_command_and_wakes_nobody(exchange: Exchange, name: str) -> None:  # C6
+    value = create("a", REQUEST, **{name: None})
+    with capture_logs() as logs:
+        made = taken(exchange, value)
+    (answer,) = (value["TxHash"] for topic, _, value in made if topic == "events")
+    assert (answer["order_status"], answer["request_id"]) == ("SerializationError", REQUEST)
+    assert answer["reason"].endswith("must be a number, was null (queue main, offset 0)")
+    assert logs == []
 
 
 def test_a_negative_zero_of_a_client_is_a_zero_in_every_event(exchange: Exchange) -> None:  # R17

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import fields, replace
+from math import isfinite
 from typing import NamedTuple
 
 from twilight.bus import Record
@@ -63,8 +64,10 @@ def read_command(value: bytes) -> RpcCommand | NotACommand:
         return NotACommand(f"not a command: {fault}", request_id_in(value))
     if b"-" in value and b"-0" in value:  # one byte is found many times as fast as two
         command = _without_negative_zeros(command)
-    too_long = _too_long(command)
-    return command if too_long is None else NotACommand(too_long, request_id_in(value))
+    wrong = _too_long(command)
+    if wrong is None and b"null" in value:
+        wrong = _without_number(command)
+    return command if wrong is None else NotACommand(wrong, request_id_in(value))
 
 
 def request_id_in(value: bytes) -> str:
@@ -80,6 +83,20 @@ def _without_negative_zeros(command: RpcCommand) -> RpcCommand:
     request = command.request
     zeros = {field.name: 0.0 for field in fields(request) if getattr(request, field.name) == 0.0}
     return replace(command, request=replace(request, **zeros))  # type: ignore[arg-type]  # the request's own names
+
+
+def _without_number(command: RpcCommand) -> str | None:
+    """Say which number is null: the wire's word for what is not finite, which no event may carry (engine 6.2)."""
+    if isinstance(command, SettleOnLimit):
+        return None
+    request = command.request
+    named = (field.name for field in fields(request) if _is_not_finite(getattr(request, field.name)))
+    name = next(named, None)
+    return None if name is None else f"not a command: {name} must be a number, was null"
+
+
+def _is_not_finite(value: object) -> bool:
+    return isinstance(value, float) and not isfinite(value)
 
 
 def _too_large(value: bytes, key: bytes) -> NotACommand:

@@ -22,6 +22,7 @@ from twilight.domain.engine import new_engine
 from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, FundingSlice, Genesis, Tick
 from twilight.domain.snapshot import state_hash
 from twilight.ops.errors import Corrupt
+from twilight.wire.bincode import HEX_CHARACTERS_MAX
 from twilight.wire.errors import Unencodable
 from twilight.wire.events import encode_event
 from twilight.wire.keys import encode_key
@@ -111,6 +112,17 @@ def test_a_large_key_makes_no_large_event(exchange: Exchange) -> None:
 def test_a_request_id_too_long_to_be_remembered_is_refused(exchange: Exchange) -> None:
     (_, _, answer), _ = taken(exchange, create("a", "R" * 257))
     assert "request id must be at most 256 characters, was 257" in answer["TxHash"]["reason"]
+
+
+def test_a_command_may_be_as_large_as_it_may_be() -> None:  # E4
+    def spelled(request_id: str = REQUEST, payload: str = "00", meta: str = "") -> bytes:
+        command = json.loads(create("a", request_id))
+        command["CreateTraderOrder"][1:3] = [{"metadata": {"x": meta}}, payload]
+        return json.dumps(command).encode()
+
+    room = RECORD_BYTES_MAX - len(spelled()) - len(b"key")
+    for value in (spelled("R" * 256), spelled(payload="0" * HEX_CHARACTERS_MAX), spelled(meta="y" * room)):
+        assert read_arrival(record(value), "main", "topic-id").is_command
 
 
 def test_an_event_that_the_log_would_not_take_is_not_decided(exchange: Exchange) -> None:

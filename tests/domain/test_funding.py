@@ -4,9 +4,9 @@ from fractions import Fraction
 
 from tests.domain.exchange import LONG, SHORT, Exchange, kinds, only, statuses
 
-from twilight.domain.charging import Terms, charged, is_used_up
+from twilight.domain.charging import Terms, charge_everybody, charged, is_used_up
 from twilight.domain.events import FundingRateUpdate, TraderOrderFundingUpdate
-from twilight.domain.inputs import FeedStatus, SetMarketHaltCall, UpdateRiskParamsCall
+from twilight.domain.inputs import FeedStatus, SetMarketHaltCall, UpdateFeesCall, UpdateRiskParamsCall
 from twilight.domain.numbers import score
 from twilight.domain.profile import REFERENCE
 
@@ -38,6 +38,18 @@ def test_an_hour_takes_no_more_than_there_is() -> None:  # engine 2.11
     order.available_margin_sats = 1.0
     terms = Terms(0.125, 65_000.0, 0.04, 0.02, 0.4, first_pays_only=True, initial_basis=True)
     assert charged(order, terms, funded=True).available_margin_sats == 0.0
+
+
+def test_an_hour_over_columns_takes_no_more_than_there_is_either() -> None:  # engine 2.11
+    exchange = Exchange()
+    exchange.admin(UpdateFeesCall(1.9, 1.9, 1.9, 1.9))
+    exchange.open("A", LONG, 50_000, 50)  # a twentieth of the margin is left
+    order, terms = exchange.order("A"), Terms(0.125, 65_000.0, 1.9, 1.9, 0.4, first_pays_only=True, initial_basis=True)
+    charge_everybody(exchange.state, terms, left_out=())
+    exchange.state.sync()
+    left = exchange.order("A")
+    assert left.available_margin_sats == 0.0
+    assert left == charged(order, terms, funded=False)
 
 
 def test_funding_goes_by_entry_sequence_and_ends_with_the_rate() -> None:  # R25

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, kinds, only, reason, statuses
+from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, kinds, only, reason, slices_of, statuses
 
 from twilight.domain.chain import Attached, Disabled, LenientPayloads, Operation, PayloadError
 from twilight.domain.events import Event, IntentOpened, TraderOrderEvent
 from twilight.domain.inflight import Intent
-from twilight.domain.inputs import FeedStatus, QueuePosition, SetMarketHaltCall, UpdateRiskParamsCall
+from twilight.domain.inputs import FeedStatus, QueuePosition, SetMarketHaltCall, UpdateFeesCall, UpdateRiskParamsCall
 from twilight.domain.snapshot import dump, load, state_hash
 
 
@@ -169,6 +169,15 @@ def test_positions_are_liquidated_one_at_a_time_each_as_soon_as_the_one_before_i
     exchange.answer(intent_of(exchange.tick(58_000)))
     assert exchange.state.positions == {}
     exchange.assert_recoverable()
+
+
+def test_a_large_hour_asks_the_chain_to_end_one_position_at_a_time(exchange: Exchange) -> None:
+    for account, leverage in (("A", 1), ("B", 10), ("C", 10)):
+        opened(exchange, account, leverage=leverage)
+    exchange.admin(UpdateFeesCall(10.0, 10.0, 0.04, 0.02))  # B and C must now keep more than they have
+    with slices_of(1):
+        made = exchange.fund_without_slices()
+    assert [event.intent.account_id for event in made if isinstance(event, IntentOpened)] == ["B"]
 
 
 def test_triggers_of_different_kinds_are_settled_one_at_a_time(exchange: Exchange) -> None:

@@ -188,6 +188,21 @@ def test_who_opens_after_an_hour_has_opened_is_not_charged_for_it() -> None:
     assert (made[0].metadata or {})["funding_index"] == (made[-1].metadata or {})["funding_index"]
 
 
+def test_who_takes_the_place_of_one_who_has_left_is_not_charged_for_the_hour_that_the_other_was() -> None:
+    with slices_of(SLICE):
+        exchange = crowd()
+        leaver = exchange.uuid("T14")
+        made = exchange.fund_without_slices()
+        made += exchange.next_slice()
+        made += exchange.close("T14")
+        exchange.open("late", LONG, 5_000)
+        while exchange.state.open_hour is not None:
+            made += exchange.next_slice()
+    charged = [event.order.uuid for event in made if isinstance(event, TraderOrderFundingUpdate)]
+    assert charged.count(leaver) == 1
+    assert exchange.uuid("late") not in charged
+
+
 def test_a_tick_between_slices_liquidates_by_the_charged_price_after_the_record_that_says_it() -> None:
     with slices_of(1):
         exchange = Exchange(tlv=2**45)

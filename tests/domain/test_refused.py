@@ -1,7 +1,7 @@
 """What the chain refuses is tried again later; that holds back nothing else, and nobody gains by it (R9, R29, C11)."""
 
 import pytest
-from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, kinds, only, reason, statuses
+from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, kinds, only, reason, slices_of, statuses
 
 from twilight.domain.chain import (
     Accepted,
@@ -74,6 +74,25 @@ def test_a_liquidation_that_was_refused_waits_and_the_stop_loss_with_it(exchange
     assert kinds(exchange.tick(59_000)) == ["CurrentPriceUpdate"]
     exchange.wait(70)
     assert asked(exchange.tick(59_000)).operation is Operation.LIQUIDATE
+
+
+@pytest.mark.parametrize("slice_", [1_000, 1])
+def test_a_close_that_the_chain_refuses_gets_no_position_past_the_hour(exchange: Exchange, slice_: int) -> None:
+    for account in ("A", "B", "C"):
+        exchange.answer(asked(exchange.open(account, LONG, 80_000, 50)))
+    closing = asked(exchange.close("A"))
+    with slices_of(slice_):
+        exchange.fund()
+    assert exchange.order("A").available_margin_sats > exchange.order("B").available_margin_sats
+    exchange.tick(66_000)
+    exchange.answer(closing, accepts=False)
+    paid, usual = exchange.order("A"), exchange.order("B")
+    assert paid.available_margin_sats == usual.available_margin_sats
+    assert paid.liquidation_price == usual.liquidation_price
+    exchange.assert_recoverable()
+    before = paid.available_margin_sats
+    exchange.answer(asked(exchange.close("A")), accepts=False)
+    assert exchange.order("A").available_margin_sats == before  # nobody pays an hour twice
 
 
 def test_a_withdrawal_leaves_room_for_the_opens_that_are_in_flight(exchange: Exchange) -> None:  # R29, C11

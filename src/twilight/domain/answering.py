@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from twilight.domain.chain import Operation, Refused
+from twilight.domain.charging import charged
 from twilight.domain.closing import close_position, set_legs_after_fill
 from twilight.domain.commands import (
     ClientCommand,
@@ -19,6 +20,8 @@ from twilight.domain.deposits import deposit, finish_deposit
 from twilight.domain.errors import Corrupt
 from twilight.domain.events import Event, TraderOrderFundingUpdate
 from twilight.domain.filling import finish_fill
+from twilight.domain.funding import funding_meta, terms_of
+from twilight.domain.funding_records import funding_record
 from twilight.domain.inflight import Intent
 from twilight.domain.inputs import ChainAnswer, CommandInput
 from twilight.domain.legs import Trigger
@@ -133,7 +136,7 @@ def _settle(case: Case, intent: Intent) -> list[Event]:
         Trigger[intent.trigger] if intent.trigger else None,
         {Trigger[name]: fired for name, fired in intent.fired.items()},
     )
-    return settle(case, _position(case, intent), close)
+    return [*settle(case, _position(case, intent), close), *_missed_hour(case, intent)]
 
 
 def _liquidate(case: Case, intent: Intent) -> list[Event]:
@@ -142,10 +145,27 @@ def _liquidate(case: Case, intent: Intent) -> list[Event]:
     if not was_refused(events):
         return events
     if intent.charged is None:
-        return [*events, liquidation_put_back(case, position.order)]
+        return [*events, liquidation_put_back(case, position.order), *_missed_hour(case, intent)]
     if intent.in_slices:
         return events
     return [*events, _charged(case, intent.charged, intent)]
+
+
+def _missed_hour(case: Case, intent: Intent) -> list[Event]:
+    """Return the charge of an hour that passed a position by while the chain was asked to end it, and would not.
+
+    Else whoever sends a close that the chain will refuse pays no funding. Of several hours only the last is known.
+    """
+    state = case.state
+    if not isinstance(case.answer, Refused) or state.funding_hour in (None, intent.funding_hour):
+        return []
+    rate, price = state.funding_rate_pct, state.funding_price
+    if state.open_hour is not None:
+        rate, price = (float(state.open_hour.meta[name] or 0) for name in ("FundingRate", "CurrentPrice"))
+    then, position = replace(case, check_price=price), _position(case, intent)
+    order = charged(position.order, terms_of(then, rate), funded=position.funded)
+    metadata = {**(case.metadata or {}), "funding_hour": str(state.funding_hour)}
+    return [funding_record(order, funding_meta(then, rate), case.conditions.now_iso, metadata)]
 
 
 def _charged(case: Case, order: TraderOrder, intent: Intent) -> TraderOrderFundingUpdate:

@@ -72,7 +72,9 @@ class Case:
         name = operation.value if operation is not None else "wait"
         intent_id = f"{name}:{subject.order_id}:{self.state.intent_sequence + 1}"
         caused = caused_by(command)
-        return Intent(intent_id, operation, subject.order_id, subject.account_id, caused, self.metadata, self.price)
+        asked = Intent(intent_id, operation, subject.order_id, subject.account_id, caused, self.metadata, self.price)
+        asked.funding_hour = self.state.funding_hour
+        return asked
 
     def opened(self, intent: Intent) -> IntentOpened:
         """Return the event that the intent stands."""

@@ -343,7 +343,7 @@ def _funding_rate(state: State, event: FundingRateUpdate) -> None:
     if state.open_hour is not None and state.awaits_records():
         raise Corrupt(f"hour {state.open_hour.number} was closed before all of its records were there")
     state.close_hour()
-    state.funding_rate_pct = event.rate_pct
+    state.funding_rate_pct, state.funding_price = event.rate_pct, event.price
     metadata = event.metadata
     if metadata and "funding_hour" in metadata:
         state.funding_hour = int(metadata["funding_hour"])

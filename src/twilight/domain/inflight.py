@@ -89,6 +89,8 @@ class Intent:
     meta: Meta | None = None
     charged: TraderOrder | None = None
     in_slices: bool = False
+    funding_hour: int | None = None
+    """The last hour that was funded when it was begun."""
 
     @property
     def holds_the_pool(self) -> bool:

@@ -25,7 +25,7 @@ from twilight.domain.pool import (
 from twilight.domain.state import Deposit, Exposure, Legs, OpenHour, Position, Retry, State, Switches
 from twilight.domain.triggers import Triggers
 
-FORMAT = 4
+FORMAT = 5
 
 Plain = dict[str, Any]
 
@@ -50,6 +50,7 @@ def dump(state: State) -> Plain:
         "lend_log_sequence": state.lend_log_sequence,
         "triggers": {name: [list(member) for member in getattr(state.triggers, name)] for name in Triggers.NAMES},
         "funding_rate_pct": state.funding_rate_pct,
+        "funding_price": state.funding_price,
         "funding_hour": state.funding_hour,
         "funding_index": str(state.funding_index),
         "open_hour": _dump_open_hour(state),
@@ -91,6 +92,7 @@ def load(plain: Plain) -> State:
         lend_log_sequence=plain["lend_log_sequence"],
         triggers=_load_triggers(plain["triggers"]),
         funding_rate_pct=plain["funding_rate_pct"],
+        funding_price=plain["funding_price"],
         funding_hour=plain["funding_hour"],
         funding_index=int(plain["funding_index"]),
         request_ids=OrderedDict.fromkeys(plain["request_ids"]),

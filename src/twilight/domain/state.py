@@ -139,6 +139,8 @@ class State:
     lend_log_sequence: int = 0
     triggers: Triggers = field(default_factory=Triggers)
     funding_rate_pct: float = 0.0
+    funding_price: float = 0.0
+    """The price at which the last hour was funded."""
     funding_hour: int | None = None
     """The last hour that was funded, whole hours since 1970."""
     funding_index: int = 0

@@ -171,6 +171,15 @@ def test_positions_are_liquidated_one_at_a_time_each_as_soon_as_the_one_before_i
     exchange.assert_recoverable()
 
 
+def test_a_deposit_that_is_being_withdrawn_cannot_be_withdrawn_again(exchange: Exchange) -> None:
+    exchange.answer(intent_of(exchange.lend("L", 1_000_000)))
+    withdrawing = intent_of(exchange.withdraw("L"))
+    made = exchange.withdraw("L")
+    assert statuses(made) == ["OrderNotFound"]
+    assert reason(made).startswith("IN_FLIGHT")
+    assert statuses(exchange.answer(withdrawing)) == ["SETTLED"]
+
+
 def test_a_large_hour_asks_the_chain_to_end_one_position_at_a_time(exchange: Exchange) -> None:
     for account, leverage in (("A", 1), ("B", 10), ("C", 10)):
         opened(exchange, account, leverage=leverage)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.domain.exchange import Exchange, aggregates, answers, statuses
 
-from twilight.domain import liquidation, settlement
+from twilight.domain import filling, liquidation, settlement
 from twilight.domain import ticks as ticks_module
 from twilight.domain.errors import Corrupt
 from twilight.domain.inputs import UpdateRiskParamsCall
@@ -82,6 +82,21 @@ def test_a_limit_that_cannot_be_filled_rests_on(exchange: Exchange, monkeypatch:
     mended.append(True)
     exchange.wait(5)
     assert statuses(exchange.tick(63_900)) == ["FILLED"]
+
+
+def test_a_fault_after_a_fill_does_not_put_the_filled_order_back_among_those_that_rest(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange.open_with_legs("A", limit=64_000, sl=60_000)
+
+    def set_legs_after_fill(*_: Any) -> Iterator[Any]:
+        raise TypeError("a fault of ours")
+
+    monkeypatch.setattr(filling, "set_legs_after_fill", set_legs_after_fill)
+    made = exchange.tick(63_900)
+    assert statuses(made) == ["FILLED", "Error"]
+    assert exchange.uuid("A") not in exchange.state.triggers.open_long
+    exchange.assert_recoverable()
 
 
 def test_a_limit_that_failed_while_another_rests_on_is_not_tried_again_at_every_tick(

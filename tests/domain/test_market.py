@@ -139,6 +139,16 @@ def test_a_halt_stops_fills_but_not_liquidations_and_lets_cancels_through() -> N
     assert exchange.order("A").status is OrderStatus.PENDING
 
 
+def test_ending_a_halt_cancels_nothing() -> None:  # engine 11
+    exchange = Exchange()
+    exchange.open("A", limit=64_000)
+    exchange.open("B")
+    exchange.legs("B", sl=60_000)
+    exchange.admin(SetMarketHaltCall(False, cancel_pending_limit_orders=True, cancel_settling_limit_orders=True))
+    assert exchange.order("A").status is OrderStatus.PENDING
+    assert exchange.uuid("B") in exchange.state.triggers.stop_loss_long
+
+
 def test_an_empty_pool_stops_opens_and_lending_but_not_closes() -> None:  # R6
     exchange = Exchange(tlv=1_000_000)
     exchange.admin(UpdateRiskParamsCall(1_000.0, 1_000.0, 1_000.0))

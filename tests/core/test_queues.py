@@ -22,6 +22,21 @@ def test_two_queues_of_one_name_are_refused() -> None:
         parse_queues("a@one:9092/t,a@two:9092/t")
 
 
+def test_two_queues_of_one_topic_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected one queue of each topic, found several of one:9092/t"):
+        parse_queues("a@one:9092/t,b@one:9092/t,c@two:9092/t")
+
+
+def test_a_queue_that_got_another_name_is_not_read_from_its_start() -> None:
+    positions = {"a": ("id-1", 41), "b": ("id-2", 7)}
+    with pytest.raises(
+        SettingsError, match=r"was read as a up to offset 41; call it a, .*ORDER_QUEUE_START=main=<offset>"
+    ):
+        start_of("main", "id-1", positions, {})
+    assert start_of("main", "id-1", positions, {"main": 42}) == 42
+    assert start_of("main", "id-3", positions, {}) is None
+
+
 def test_a_queue_that_was_never_read_is_read_from_its_start() -> None:
     assert start_of("a", "id-1", {}, {}) is None
 

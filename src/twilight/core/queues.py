@@ -37,6 +37,10 @@ def _refuse_doubles(queues: list[QueueSpec]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise ValueError(f"expected one queue of each name, found several called {', '.join(doubled)}")
+    topics = [f"{queue.brokers}/{queue.topic}" for queue in queues]
+    doubled = sorted({topic for topic in topics if topics.count(topic) > 1})
+    if doubled:  # whatever has no request id would be executed by each
+        raise ValueError(f"expected one queue of each topic, found several of {', '.join(doubled)}")
 
 
 def compacted_fault(topic: str) -> SettingsError:
@@ -56,6 +60,8 @@ def start_of(
     """
     known = positions.get(queue)
     if known is None:
+        if queue not in named_starts:
+            _refuse_renamed(queue, topic_id, positions)
         return named_starts.get(queue)
     known_id, offset = known
     if known_id == topic_id:
@@ -67,3 +73,14 @@ def start_of(
         f"name the offset to read from: {queue}=<offset>"
     )
     raise SettingsError([fault])
+
+
+def _refuse_renamed(queue: str, topic_id: str, positions: Mapping[str, tuple[str, int]]) -> None:
+    """Refuse a topic that was read under another name: from its start, all its deposits would be made once more."""
+    for former, (known_id, offset) in positions.items():
+        if known_id == topic_id:
+            fault = (
+                f"ORDER_QUEUES: the topic of queue {queue} was read as {former} up to offset {offset}; "
+                f"call it {former}, or name the offset to read from: ORDER_QUEUE_START={queue}=<offset>"
+            )
+            raise SettingsError([fault])

@@ -64,6 +64,8 @@ def test_trigger_and_limit_prices_are_validated(price: float) -> None:  # W-51, 
         exchange.legs("A", tp=price),
         exchange.close("A", order_type=OrderType.LIMIT, limit=price),
         exchange.open("B", limit=1.0, entry_price=price),
+        exchange.open_with_legs("B", sl=price),
+        exchange.open_with_legs("B", tp=price),
     ):
         assert (statuses(made), aggregates(made)) == (["CANCELLED"], ["tx_wrong_parameter_error"])
 

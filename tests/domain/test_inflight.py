@@ -6,7 +6,7 @@ import pytest
 from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, kinds, only, reason, slices_of, statuses
 
 from twilight.domain.chain import Attached, Disabled, LenientPayloads, Operation, PayloadError
-from twilight.domain.events import Event, IntentOpened, TraderOrderEvent
+from twilight.domain.events import Event, IntentOpened, TraderOrderEvent, TraderOrderLiquidation
 from twilight.domain.inflight import Intent
 from twilight.domain.inputs import FeedStatus, QueuePosition, SetMarketHaltCall, UpdateFeesCall, UpdateRiskParamsCall
 from twilight.domain.snapshot import dump, load, state_hash
@@ -162,6 +162,7 @@ def test_positions_are_liquidated_one_at_a_time_each_as_soon_as_the_one_before_i
     assert kinds(exchange.tick(59_000)) == ["CurrentPriceUpdate"]
     done = exchange.answer(first)
     assert statuses(done) == ["LIQUIDATE"]
+    assert only(TraderOrderLiquidation, done).command.meta["CurrentPrice"] == "59000"
     second = intent_of(done)
     assert statuses(exchange.answer(second, accepts=False)) == ["RejectedFromChain"]
     assert kinds(exchange.tick(58_000)) == ["CurrentPriceUpdate"]
@@ -169,6 +170,13 @@ def test_positions_are_liquidated_one_at_a_time_each_as_soon_as_the_one_before_i
     exchange.answer(intent_of(exchange.tick(58_000)))
     assert exchange.state.positions == {}
     exchange.assert_recoverable()
+
+
+def test_positions_are_numbered_as_the_chain_answers_them(exchange: Exchange) -> None:
+    first, second = intent_of(exchange.open("A")), intent_of(exchange.open("B"))
+    exchange.answer(second)
+    exchange.answer(first)
+    assert [exchange.order(account).entry_sequence for account in ("B", "A")] == [1, 2]
 
 
 def test_a_deposit_that_is_being_withdrawn_cannot_be_withdrawn_again(exchange: Exchange) -> None:

@@ -16,7 +16,7 @@ from twilight.domain.chain import (
 from twilight.domain.events import Event, IntentOpened, TraderOrderEvent
 from twilight.domain.inflight import Intent
 from twilight.domain.inputs import UpdateRiskParamsCall
-from twilight.domain.orders import OrderStatus
+from twilight.domain.orders import OrderStatus, OrderType
 
 
 class MoodyChain(Disabled):
@@ -193,6 +193,14 @@ def test_a_stop_loss_that_backs_off_is_not_lost_to_anothers_take_profit() -> Non
     exchange.wait(100)
     assert "SETTLED" in statuses(exchange.tick(62_000))
     assert "A" not in exchange.state.trader_accounts
+
+
+def test_a_refused_close_is_answered_under_the_type_of_its_order() -> None:  # engine 3.4
+    exchange = Exchange(chain=MoodyChain(Operation.SETTLE))
+    exchange.open("A", LONG, limit=64_000)
+    exchange.tick(64_000)
+    (record,) = answers(exchange.close("A"))
+    assert (record.status, record.order_type) == (OrderStatus.REJECTED_FROM_CHAIN, OrderType.LIMIT)
 
 
 def test_a_failed_fill_releases_its_exposure_and_its_account() -> None:  # W-16

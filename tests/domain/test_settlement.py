@@ -126,8 +126,10 @@ def test_liquidation_comes_before_any_trigger() -> None:
     exchange = Exchange()
     exchange.open("A", LONG)
     exchange.legs("A", sl=64_000)
+    setter = f"REQID{exchange.request:064X}"
     made = exchange.tick(59_000)
     assert statuses(made) == ["CancelledStopLoss", "LIQUIDATE"]
+    assert [record.request_id for record in answers(made)] == [setter, ""]  # R26
 
 
 def test_replacing_a_trigger_makes_it_the_last_among_equals() -> None:  # R25

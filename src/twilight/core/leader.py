@@ -58,7 +58,7 @@ class Leadership:
             self._consumer.close()
 
     def _judge(self, error: KafkaError) -> None:
-        if error.code() == KafkaError.FENCED_INSTANCE_ID:
+        if error.code() == KafkaError._FATAL:  # noqa: SLF001  # the client's code: another of this name took the place
             self.leads, self.lost = False, True
         log.warning("leadership", error=error.str())
 

@@ -18,6 +18,9 @@ Told = Callable[[Unavailable | None], None]
 """Called once with what became of a record: None when it is in the log."""
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+BATCH_BYTES_MAX = MESSAGE_BYTES_MAX // 2
+"""Of a transaction that is larger than one request, librdkafka's thread watches the rest without ever pausing while the
+broker answers: with its own 1 MB it took half of a processor from a busy machine."""
 QUEUE_MESSAGES_MAX = 1_000_000
 TRANSACTION_S_MAX = 600.0
 """A tick that ends very many positions is one transaction, and takes longer to write than to commit."""
@@ -112,6 +115,7 @@ class TransactionalProducer:
                 "transaction.timeout.ms": int(max(timeout_s, TRANSACTION_S_MAX) * 1000),
                 "delivery.timeout.ms": int(timeout_s * 1000),
                 "linger.ms": 0,
+                "batch.size": BATCH_BYTES_MAX,
                 **_LIMITS,
                 **(_FOR_RUST_READERS if rust_readers else {}),
             },

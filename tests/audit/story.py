@@ -9,9 +9,9 @@ from tests.domain.exchange import Exchange, slices_of
 from twilight.bus import Record
 from twilight.core.chain import intent_record
 from twilight.core.simulate import simulate
-from twilight.domain.chain import Attached, LenientPayloads
-from twilight.domain.events import IntentOpened
-from twilight.domain.inputs import QueuePosition
+from twilight.domain.model.chain import Attached, LenientPayloads
+from twilight.domain.model.events import IntentOpened
+from twilight.domain.model.inputs import QueuePosition
 from twilight.wire.commands import decode_command
 from twilight.wire.events import Event, decode_event
 from twilight.wire.translate import command_from_wire

@@ -20,7 +20,7 @@ from twilight.audit.answers import Answers
 from twilight.audit.finding import Finding
 from twilight.audit.folding import LogFold
 from twilight.bus import Record
-from twilight.domain.inflight import Intent
+from twilight.domain.model.inflight import Intent
 from twilight.wire.commands import RpcCommand, decode_command
 
 TOPIC_ID = "topic-of-today"

@@ -13,8 +13,8 @@ from tests.audit.story import log_records
 
 from twilight.audit.run import Parts
 from twilight.core.recovery import fold
+from twilight.domain.books.snapshot import state_hash
 from twilight.domain.engine import new_engine
-from twilight.domain.snapshot import state_hash
 
 pytestmark = pytest.mark.servers
 

@@ -41,12 +41,12 @@ from twilight.core.keeper import Keeper
 from twilight.core.loop import Inbox, Loop
 from twilight.core.publisher import BackgroundPublisher
 from twilight.core.snapshot import SnapshotFiles
-from twilight.domain.clock import NS_PER_HOUR, parse_iso
+from twilight.domain.books.exposure import summed
+from twilight.domain.books.snapshot import state_hash
+from twilight.domain.books.state import Position
 from twilight.domain.engine import Engine
-from twilight.domain.orders import Side
-from twilight.domain.snapshot import state_hash
-from twilight.domain.state import Position
-from twilight.domain.totals import summed
+from twilight.domain.model.clock import NS_PER_HOUR, parse_iso
+from twilight.domain.model.orders import Side
 from twilight.ops.health import Health
 
 TICK_S = 0.25

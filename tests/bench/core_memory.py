@@ -24,10 +24,10 @@ from twilight.core.exchange import Batch, Exchange, Topics
 from twilight.core.ids import Uuids
 from twilight.core.loop import HANDED_OVER_COMMANDS
 from twilight.core.recovery import fold
+from twilight.domain.books.state import State
 from twilight.domain.engine import Engine, new_engine
-from twilight.domain.events import Event
-from twilight.domain.inputs import Conditions, FeedStatus, Genesis, Tick
-from twilight.domain.state import State
+from twilight.domain.model.events import Event
+from twilight.domain.model.inputs import Conditions, FeedStatus, Genesis, Tick
 from twilight.wire.events import decode_event
 from twilight.wire.keys import EventKey, decode_key
 from twilight.wire.translate import encode_all, event_from_wire

@@ -18,13 +18,13 @@ from tests.bench.core_memory import GENESIS, arrival, closed, conditions, opened
 
 from twilight.core.exchange import Exchange, Topics
 from twilight.core.ids import Uuids
-from twilight.domain import ledger
+from twilight.domain.books import ledger
+from twilight.domain.books.evolve import evolve_all
+from twilight.domain.books.state import Position
 from twilight.domain.engine import Engine, decisions, new_engine
-from twilight.domain.evolve import evolve_all
-from twilight.domain.inputs import FundingHour, Tick
-from twilight.domain.numbers import score
-from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
-from twilight.domain.state import Position
+from twilight.domain.model.inputs import FundingHour, Tick
+from twilight.domain.model.numbers import score
+from twilight.domain.model.orders import OrderStatus, OrderType, Side, TraderOrder
 
 FEW, MANY = 10_000, 1_000_000
 FIRED, HELD = 1_000, 3_000

@@ -15,7 +15,7 @@ from tests.core.processes import until
 from tests.core.traffic import create, whole_log
 
 from twilight.bus import LogReader, Producer, Record
-from twilight.domain.charging import CHARGES_ALL_BUT
+from twilight.domain.books.charging import CHARGES_ALL_BUT
 from twilight.wire.keys import EventKey, decode_key
 
 POSITIONS_A_KILL = 6_000

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from twilight.core.simulate import Simulation, SimulationFault
-from twilight.domain.evolve import evolve
-from twilight.domain.inputs import FeedStatus
-from twilight.domain.profile import REFERENCE
-from twilight.domain.state import State
-from twilight.domain.totals import risk_state
+from twilight.domain.books.evolve import evolve
+from twilight.domain.books.state import State
+from twilight.domain.model.inputs import FeedStatus
+from twilight.domain.model.profile import REFERENCE
+from twilight.domain.trading.totals import risk_state
 from twilight.wire.events import decode_event
 from twilight.wire.translate import event_from_wire
 

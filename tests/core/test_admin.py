@@ -6,7 +6,7 @@ import pytest
 
 from twilight.core import admin
 from twilight.core.admin import AdminFault, call_of, parse
-from twilight.domain.inputs import RecalculateRiskStateCall
+from twilight.domain.model.inputs import RecalculateRiskStateCall
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from tests.core.feeders import SignedFeeder
 from twilight.core.arrivals import Arrival
 from twilight.core.cycle import Cycle, Step
 from twilight.core.feed import AcceptedTick, Feed, Refusal
-from twilight.domain.clock import NS_PER_HOUR
-from twilight.domain.inputs import CommandInput, FeedStatus, FundingHour, NotACommand, Tick
-from twilight.domain.state import OpenHour, State
+from twilight.domain.books.state import OpenHour, State
+from twilight.domain.model.clock import NS_PER_HOUR
+from twilight.domain.model.inputs import CommandInput, FeedStatus, FundingHour, NotACommand, Tick
 
 HOUR = 493_185
 WALL_NS = HOUR * NS_PER_HOUR + 5 * 10**9

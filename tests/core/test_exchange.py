@@ -16,11 +16,11 @@ from twilight.core.arrivals import RECORD_BYTES_MAX, read_arrival
 from twilight.core.exchange import RUST_EVENT_BYTES_MAX, Exchange, Topics
 from twilight.core.ids import Uuids
 from twilight.core.recovery import fold
-from twilight.domain import evolve as evolve_module
-from twilight.domain.chain import Attached, Chain, LenientPayloads
+from twilight.domain.books import evolve as evolve_module
+from twilight.domain.books.snapshot import state_hash
 from twilight.domain.engine import new_engine
-from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, FundingSlice, Genesis, Tick
-from twilight.domain.snapshot import state_hash
+from twilight.domain.model.chain import Attached, Chain, LenientPayloads
+from twilight.domain.model.inputs import Conditions, FeedStatus, FundingHour, FundingSlice, Genesis, Tick
 from twilight.ops.errors import Corrupt
 from twilight.wire.bincode import HEX_CHARACTERS_MAX
 from twilight.wire.errors import Unencodable

@@ -5,7 +5,7 @@ import pytest
 from twilight.core.founding import genesis
 from twilight.core.settings import CoreSettings
 from twilight.domain.genesis import first_pool
-from twilight.domain.inputs import Genesis
+from twilight.domain.model.inputs import Genesis
 from twilight.ops.errors import SettingsError
 from twilight.wire.bincode import encode_hex
 from twilight.wire.translate.records import STATE_OUTPUT

@@ -14,7 +14,7 @@ from twilight.core.cycle import Cycle
 from twilight.core.feed import AcceptedTick, Feed
 from twilight.core.keeper import Keeper
 from twilight.core.snapshot import SnapshotFiles
-from twilight.domain.state import State
+from twilight.domain.books.state import State
 from twilight.ops.health import Health
 
 LOG_ID = "the log"

@@ -19,7 +19,7 @@ from twilight.core.ids import Uuids
 from twilight.core.loop import Inbox, Loop
 from twilight.core.publisher import Publication, write_down
 from twilight.domain.engine import new_engine
-from twilight.domain.inputs import Conditions, FeedStatus, Genesis
+from twilight.domain.model.inputs import Conditions, FeedStatus, Genesis
 
 STARTED_MS = 1_775_808_000_000
 

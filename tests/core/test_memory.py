@@ -10,9 +10,9 @@ from twilight.core import memory
 from twilight.core.recovery import Start, fold, from_snapshot
 from twilight.core.simulate import simulate
 from twilight.core.snapshot import DamagedSnapshot, SnapshotFiles
+from twilight.domain.books.snapshot import FORMAT, state_hash
+from twilight.domain.books.state import State
 from twilight.domain.engine import Engine, new_engine
-from twilight.domain.snapshot import FORMAT, state_hash
-from twilight.domain.state import State
 
 
 def folded(profile: str, inputs: int) -> Engine:

@@ -8,7 +8,7 @@ from twilight.core.clock import Clock
 from twilight.core.order_queues import OrderQueues
 from twilight.core.ports import RealKafka, World
 from twilight.core.queues import QueueSpec
-from twilight.domain.state import State
+from twilight.domain.books.state import State
 from twilight.ops.errors import Corrupt, SettingsError, TwilightError, Unavailable
 from twilight.ops.health import Health
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from twilight.core.payloads import payloads
-from twilight.domain.chain import PayloadError
+from twilight.domain.model.chain import PayloadError
 from twilight.wire.bincode import decode_hex
 from twilight.wire.client_messages import ENTRY_PRICE, POSITION_SIZE, memo_number, memo_of
 from twilight.wire.types import Output

@@ -8,7 +8,7 @@ import pytest
 
 from twilight.core.queues import QueueSpec
 from twilight.core.settings import CoreSettings
-from twilight.domain.profile import DEFAULT, REFERENCE
+from twilight.domain.model.profile import DEFAULT, REFERENCE
 from twilight.ops.errors import SettingsError
 from twilight.ops.settings import load
 

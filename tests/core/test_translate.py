@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from twilight.domain import events as domain
-from twilight.domain.orders import OrderStatus, OrderType, TxHashData
-from twilight.domain.pool import RiskState
+from twilight.domain.model import events as domain
+from twilight.domain.model.orders import OrderStatus, OrderType, TxHashData
+from twilight.domain.model.pool import RiskState
 from twilight.wire.commands import decode_command, encode_command
 from twilight.wire.errors import Quarantine, Unencodable
 from twilight.wire.events import decode_event, encode_event

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from twilight.bus import LogReader, Record
-from twilight.domain.orders import NIL_UUID
+from twilight.domain.model.orders import NIL_UUID
 
 
 def create(account: str, request_id: str, **changes: object) -> bytes:

@@ -7,13 +7,16 @@ from typing import Any, TypeVar
 
 from tests.domain.previews import assert_previewed, preview_of
 
-from twilight.domain import commands as c
-from twilight.domain import funding_records
-from twilight.domain.chain import Accepted, Chain, Refusal, Refused, synthetic_hash
+from twilight.domain.books.invariants import violations
+from twilight.domain.books.snapshot import dump, load, state_hash
+from twilight.domain.books.state import Deposit, State
 from twilight.domain.engine import Engine, decide, new_engine
-from twilight.domain.events import Event, IntentOpened, TxHash, TxHashUpdate
-from twilight.domain.inflight import Intent
-from twilight.domain.inputs import (
+from twilight.domain.funding import records as funding_records
+from twilight.domain.model import commands as c
+from twilight.domain.model.chain import Accepted, Chain, Refusal, Refused, synthetic_hash
+from twilight.domain.model.events import Event, IntentOpened, TxHash, TxHashUpdate
+from twilight.domain.model.inflight import Intent
+from twilight.domain.model.inputs import (
     Admin,
     AdminCall,
     ChainAnswer,
@@ -28,11 +31,8 @@ from twilight.domain.inputs import (
     Tick,
     gating_status,
 )
-from twilight.domain.invariants import violations
-from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder, TxHashData
-from twilight.domain.profile import DEFAULT, Profile
-from twilight.domain.snapshot import dump, load, state_hash
-from twilight.domain.state import Deposit, State
+from twilight.domain.model.orders import OrderStatus, OrderType, Side, TraderOrder, TxHashData
+from twilight.domain.model.profile import DEFAULT, Profile
 
 E = TypeVar("E")
 START_NS = 1_775_808_000_000_000_000  # 2026-04-10T08:00:00Z

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from twilight.domain import commands as c
+from twilight.domain.books.state import State
 from twilight.domain.context import Context
-from twilight.domain.events import Event, IntentOpened, TraderOrderEvent, TxHash
-from twilight.domain.inputs import Conditions
-from twilight.domain.orders import OrderStatus, TraderOrder
+from twilight.domain.model import commands as c
+from twilight.domain.model.events import Event, IntentOpened, TraderOrderEvent, TxHash
+from twilight.domain.model.inputs import Conditions
+from twilight.domain.model.orders import OrderStatus, TraderOrder
 from twilight.domain.simulate import ClosePreview, OpenPreview, simulate_close, simulate_open
-from twilight.domain.state import State
 
 OPENS = (c.CreateTraderOrder, c.CreateTraderOrderSlTp)
 CLOSES = (c.ExecuteTraderOrder, c.ExecuteTraderOrderSlTp)

@@ -5,11 +5,11 @@ from math import inf, nan, nextafter
 import pytest
 from tests.domain.exchange import SHORT, Exchange, aggregates, reason, statuses
 
-from twilight.domain import risk
-from twilight.domain.errors import InvalidParams, Rejected
-from twilight.domain.inputs import UpdateFeesCall, UpdateRiskParamsCall
-from twilight.domain.orders import OrderStatus, OrderType
-from twilight.domain.profile import DEFAULT, REFERENCE
+from twilight.domain.model.errors import InvalidParams, Rejected
+from twilight.domain.model.inputs import UpdateFeesCall, UpdateRiskParamsCall
+from twilight.domain.model.orders import OrderStatus, OrderType
+from twilight.domain.model.profile import DEFAULT, REFERENCE
+from twilight.domain.trading import risk
 
 
 def test_an_amount_is_a_whole_number_of_sats_below_two_to_the_50() -> None:  # R1, R23

@@ -5,11 +5,11 @@ from collections import Counter
 import pytest
 from tests.domain.exchange import LONG, SHORT, Exchange, kinds, only, statuses
 
-from twilight.domain.events import TraderOrderEvent, TraderOrderLiquidation
-from twilight.domain.inputs import SetMarketHaltCall, UpdateRiskParamsCall
-from twilight.domain.invariants import violations
-from twilight.domain.orders import OrderType, Side
-from twilight.domain.snapshot import state_hash
+from twilight.domain.books.invariants import violations
+from twilight.domain.books.snapshot import state_hash
+from twilight.domain.model.events import TraderOrderEvent, TraderOrderLiquidation
+from twilight.domain.model.inputs import SetMarketHaltCall, UpdateRiskParamsCall
+from twilight.domain.model.orders import OrderType, Side
 
 UNLIMITED = UpdateRiskParamsCall(1e9, 1e9, 1e9)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twilight.domain import formulas as f
-from twilight.domain.numbers import display, is_whole, round_half_away, score, truncate_i64, unsigned
-from twilight.domain.orders import Side
+from twilight.domain.model import formulas as f
+from twilight.domain.model.numbers import display, is_whole, round_half_away, score, truncate_i64, unsigned
+from twilight.domain.model.orders import Side
 
 LONG, SHORT = Side.LONG, Side.SHORT
 MARKET, LIMIT, MM = 0.04, 0.02, 0.4

@@ -4,11 +4,11 @@ from fractions import Fraction
 
 from tests.domain.exchange import LONG, SHORT, Exchange, kinds, only, statuses
 
-from twilight.domain.charging import Terms, charge_everybody, charged, is_used_up
-from twilight.domain.events import FundingRateUpdate, TraderOrderFundingUpdate
-from twilight.domain.inputs import FeedStatus, SetMarketHaltCall, UpdateFeesCall, UpdateRiskParamsCall
-from twilight.domain.numbers import score
-from twilight.domain.profile import REFERENCE
+from twilight.domain.books.charging import Terms, charge_everybody, charged, is_used_up
+from twilight.domain.model.events import FundingRateUpdate, TraderOrderFundingUpdate
+from twilight.domain.model.inputs import FeedStatus, SetMarketHaltCall, UpdateFeesCall, UpdateRiskParamsCall
+from twilight.domain.model.numbers import score
+from twilight.domain.model.profile import REFERENCE
 
 
 def test_nobody_receives_at_the_first_funding_after_a_fill() -> None:  # R21

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tests.domain.exchange import LONG, SHORT, Exchange
 
-from twilight.domain.profile import DEFAULT, REFERENCE, Profile
+from twilight.domain.model.profile import DEFAULT, REFERENCE, Profile
 
 Look = Callable[[Exchange], object]
 Step = tuple[str, Callable[[Exchange], object], dict[str, tuple[Look, object]]]

@@ -5,11 +5,17 @@ from dataclasses import replace
 import pytest
 from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, kinds, only, reason, slices_of, statuses
 
-from twilight.domain.chain import Attached, Disabled, LenientPayloads, Operation, PayloadError
-from twilight.domain.events import Event, IntentOpened, TraderOrderEvent, TraderOrderLiquidation
-from twilight.domain.inflight import Intent
-from twilight.domain.inputs import FeedStatus, QueuePosition, SetMarketHaltCall, UpdateFeesCall, UpdateRiskParamsCall
-from twilight.domain.snapshot import dump, load, state_hash
+from twilight.domain.books.snapshot import dump, load, state_hash
+from twilight.domain.model.chain import Attached, Disabled, LenientPayloads, Operation, PayloadError
+from twilight.domain.model.events import Event, IntentOpened, TraderOrderEvent, TraderOrderLiquidation
+from twilight.domain.model.inflight import Intent
+from twilight.domain.model.inputs import (
+    FeedStatus,
+    QueuePosition,
+    SetMarketHaltCall,
+    UpdateFeesCall,
+    UpdateRiskParamsCall,
+)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from tests.domain.exchange import Exchange, aggregates, answers, statuses
 
-from twilight.domain import filling, liquidation, settlement
-from twilight.domain import ticks as ticks_module
-from twilight.domain.errors import Corrupt
-from twilight.domain.inputs import UpdateRiskParamsCall
+from twilight.domain.model.errors import Corrupt
+from twilight.domain.model.inputs import UpdateRiskParamsCall
+from twilight.domain.trading import filling, liquidation, settlement
+from twilight.domain.trading import ticks as ticks_module
 
 
 @pytest.fixture

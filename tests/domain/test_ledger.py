@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from tests.domain.exchange import LONG, Exchange
 
-from twilight.domain import ledger
-from twilight.domain.columns import Floats
-from twilight.domain.ledger import Ledger
-from twilight.domain.numbers import score
-from twilight.domain.orders import TraderOrder
+from twilight.domain.books import ledger
+from twilight.domain.books.columns import Floats
+from twilight.domain.books.ledger import Ledger
+from twilight.domain.model.numbers import score
+from twilight.domain.model.orders import TraderOrder
 
 PRICE = 60_000.0
 NEWEST = 5

@@ -6,13 +6,13 @@ from fractions import Fraction
 import pytest
 from tests.domain.exchange import LONG, SHORT, Exchange, only, reason, statuses
 
-from twilight.domain import risk
-from twilight.domain.errors import Rejected
-from twilight.domain.events import LendOrderEvent
-from twilight.domain.inputs import UpdateRiskParamsCall
-from twilight.domain.orders import OrderStatus, Side
-from twilight.domain.profile import DEFAULT, REFERENCE
-from twilight.domain.valuation import deposit_value, net_asset_value, under_water, withdrawal_value
+from twilight.domain.books.valuation import deposit_value, net_asset_value, under_water, withdrawal_value
+from twilight.domain.model.errors import Rejected
+from twilight.domain.model.events import LendOrderEvent
+from twilight.domain.model.inputs import UpdateRiskParamsCall
+from twilight.domain.model.orders import OrderStatus, Side
+from twilight.domain.model.profile import DEFAULT, REFERENCE
+from twilight.domain.trading import risk
 
 
 def test_a_share_costs_what_the_pool_is_worth_with_positions_marked() -> None:  # R19

@@ -17,12 +17,13 @@ from tests.domain.exchange import (
     statuses,
 )
 
-from twilight.domain.chain import Disabled, LenientPayloads, PayloadError
-from twilight.domain.commands import CloseRequest, ExecuteTraderOrder, SettleOnLimit
+from twilight.domain.books.invariants import violations
 from twilight.domain.engine import new_engine
-from twilight.domain.errors import Corrupt, NotSupported
-from twilight.domain.events import PoolUpdate, RiskEngineUpdate, TraderOrderEvent, TxHash
-from twilight.domain.inputs import (
+from twilight.domain.model.chain import Disabled, LenientPayloads, PayloadError
+from twilight.domain.model.commands import CloseRequest, ExecuteTraderOrder, SettleOnLimit
+from twilight.domain.model.errors import Corrupt, NotSupported
+from twilight.domain.model.events import PoolUpdate, RiskEngineUpdate, TraderOrderEvent, TxHash
+from twilight.domain.model.inputs import (
     Conditions,
     FeedStatus,
     Genesis,
@@ -34,11 +35,10 @@ from twilight.domain.inputs import (
     TriggerPriceCheckCall,
     UpdateRiskParamsCall,
 )
-from twilight.domain.invariants import violations
-from twilight.domain.orders import NIL_UUID, OrderStatus, OrderType
-from twilight.domain.pool import RiskParams
-from twilight.domain.profile import TEST
-from twilight.domain.risk import Headroom, headroom, risk_stats
+from twilight.domain.model.orders import NIL_UUID, OrderStatus, OrderType
+from twilight.domain.model.pool import RiskParams
+from twilight.domain.model.profile import TEST
+from twilight.domain.trading.risk import Headroom, headroom, risk_stats
 
 
 def short_keys(exchange: Exchange, account: str, made: list) -> list[str]:  # type: ignore[type-arg]  # of events

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, kinds, only, reason, statuses
 
-from twilight.domain.commands import CreateTraderOrder, OpenRequest
-from twilight.domain.events import CurrentPriceUpdate, TraderOrderEvent, TxHash
-from twilight.domain.inputs import (
+from twilight.domain.model.commands import CreateTraderOrder, OpenRequest
+from twilight.domain.model.events import CurrentPriceUpdate, TraderOrderEvent, TxHash
+from twilight.domain.model.inputs import (
     CommandInput,
     FeedStatus,
     SetMarketCloseOnlyCall,
@@ -15,7 +15,7 @@ from twilight.domain.inputs import (
     Tick,
     UpdateRiskParamsCall,
 )
-from twilight.domain.orders import OrderStatus, OrderType, Side
+from twilight.domain.model.orders import OrderStatus, OrderType, Side
 
 
 def test_nothing_trades_before_the_first_tick() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, kinds, only, reason, slices_of, statuses
 
-from twilight.domain.chain import (
+from twilight.domain.model.chain import (
     Accepted,
     Attached,
     ChainRequest,
@@ -13,10 +13,10 @@ from twilight.domain.chain import (
     Refusal,
     Refused,
 )
-from twilight.domain.events import Event, IntentOpened, TraderOrderEvent
-from twilight.domain.inflight import Intent
-from twilight.domain.inputs import UpdateRiskParamsCall
-from twilight.domain.orders import OrderStatus, OrderType
+from twilight.domain.model.events import Event, IntentOpened, TraderOrderEvent
+from twilight.domain.model.inflight import Intent
+from twilight.domain.model.inputs import UpdateRiskParamsCall
+from twilight.domain.model.orders import OrderStatus, OrderType
 
 
 class MoodyChain(Disabled):

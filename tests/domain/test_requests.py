@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from tests.domain.exchange import LONG, Exchange, aggregates, answers, keys, only, reason, statuses
 
-from twilight.domain.chain import Disabled, LenientPayloads
-from twilight.domain.commands import CloseRequest, CreateTraderOrder, ExecuteTraderOrder, OpenRequest
-from twilight.domain.events import SortedSetDBUpdate, TraderOrderEvent
-from twilight.domain.inputs import QueuePosition, UpdateRiskParamsCall
-from twilight.domain.numbers import score
-from twilight.domain.orders import OrderStatus, OrderType
+from twilight.domain.model.chain import Disabled, LenientPayloads
+from twilight.domain.model.commands import CloseRequest, CreateTraderOrder, ExecuteTraderOrder, OpenRequest
+from twilight.domain.model.events import SortedSetDBUpdate, TraderOrderEvent
+from twilight.domain.model.inputs import QueuePosition, UpdateRiskParamsCall
+from twilight.domain.model.numbers import score
+from twilight.domain.model.orders import OrderStatus, OrderType
 
 
 class NamedMemos(LenientPayloads):

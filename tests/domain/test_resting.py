@@ -2,9 +2,9 @@
 
 from tests.domain.exchange import LONG, Exchange, aggregates, answers, kinds, statuses
 
-from twilight.domain.inputs import UpdateRiskParamsCall
-from twilight.domain.orders import OrderStatus
-from twilight.domain.profile import REFERENCE
+from twilight.domain.model.inputs import UpdateRiskParamsCall
+from twilight.domain.model.orders import OrderStatus
+from twilight.domain.model.profile import REFERENCE
 
 
 def test_the_best_buy_fills_first_and_what_finds_no_room_rests() -> None:  # R16, R20

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from tests.domain.exchange import LONG, SHORT, Exchange, aggregates, answers, only, statuses
 
-from twilight.domain.events import PoolUpdate, RiskEngineUpdate, TraderOrderEvent, TxHash
-from twilight.domain.inputs import UpdateFeesCall, UpdateRiskParamsCall
-from twilight.domain.orders import OrderType, Side
-from twilight.domain.profile import DEFAULT, REFERENCE, LiquidationBasis
+from twilight.domain.model.events import PoolUpdate, RiskEngineUpdate, TraderOrderEvent, TxHash
+from twilight.domain.model.inputs import UpdateFeesCall, UpdateRiskParamsCall
+from twilight.domain.model.orders import OrderType, Side
+from twilight.domain.model.profile import DEFAULT, REFERENCE, LiquidationBasis
 
 
 def fees_paid(exchange: Exchange) -> float:

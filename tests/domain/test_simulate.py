@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.domain.exchange import LONG, SHORT, Exchange, answers, statuses
 
-from twilight.domain import commands as c
-from twilight.domain.events import TraderOrderEvent
-from twilight.domain.inputs import Conditions, FeedStatus
-from twilight.domain.orders import OrderStatus, OrderType, Side
+from twilight.domain.books.snapshot import state_hash
+from twilight.domain.model import commands as c
+from twilight.domain.model.events import TraderOrderEvent
+from twilight.domain.model.inputs import Conditions, FeedStatus
+from twilight.domain.model.orders import OrderStatus, OrderType, Side
 from twilight.domain.simulate import ClosePreview, OpenPreview, simulate_close, simulate_open
-from twilight.domain.snapshot import state_hash
 
 
 def preview_open(exchange: Exchange, side: Side, margin: float, leverage: float, limit: float | None) -> OpenPreview:

@@ -3,9 +3,9 @@
 import pytest
 from tests.domain.exchange import LONG, SHORT, Exchange, answers, statuses
 
-from twilight.domain.events import Event
-from twilight.domain.inputs import UpdateRiskParamsCall
-from twilight.domain.orders import Side
+from twilight.domain.model.events import Event
+from twilight.domain.model.inputs import UpdateRiskParamsCall
+from twilight.domain.model.orders import Side
 
 
 def ends(made: list[Event]) -> list[tuple[str, str, str]]:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twilight.domain import triggers as module
-from twilight.domain.triggers import TriggerSet
+from twilight.domain.books import triggers as module
+from twilight.domain.books.triggers import TriggerSet
 
 UUIDS = st.sampled_from([f"u{number}" for number in range(40)])
 STEPS = st.lists(st.tuples(st.sampled_from(["put", "discard"]), UUIDS, st.integers(-3, 30)), max_size=200)

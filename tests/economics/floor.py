@@ -14,9 +14,9 @@ from tests.property.story import Words
 
 from twilight.core.intake import Intake
 from twilight.core.simulate import Simulation
-from twilight.domain.clock import parse_iso
-from twilight.domain.inputs import FeedStatus
-from twilight.domain.profile import DEFAULT, Profile
+from twilight.domain.model.clock import parse_iso
+from twilight.domain.model.inputs import FeedStatus
+from twilight.domain.model.profile import DEFAULT, Profile
 
 TICK_MS = 250
 

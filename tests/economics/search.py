@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tests.economics.floor import Floor
 
-from twilight.domain.profile import Profile
+from twilight.domain.model.profile import Profile
 
 ACCOUNTS = 4
 STEPS = 12

@@ -11,7 +11,7 @@ import pytest
 from tests.economics.floor import Floor
 from tests.property.story import answers, reason
 
-from twilight.domain.profile import DEFAULT, Profile
+from twilight.domain.model.profile import DEFAULT, Profile
 
 WITHOUT_R18 = replace(DEFAULT, settled_fees=False)
 WITHOUT_R19 = replace(DEFAULT, net_asset_value=False, lend_min_hold_s=0)

@@ -7,7 +7,7 @@ import os
 
 from tests.economics.search import search
 
-from twilight.domain.profile import DEFAULT, REFERENCE
+from twilight.domain.model.profile import DEFAULT, REFERENCE
 
 TRIES = int(os.environ.get("TWILIGHT_SEARCH_TRIES", "60"))
 

@@ -12,9 +12,9 @@ from tests.model.rules import PROFILES as RULES
 from tests.property.moves import Move, Table
 
 from twilight.core.simulate import Simulation, SimulationFault
-from twilight.domain.clock import parse_iso
-from twilight.domain.inputs import FeedStatus
-from twilight.domain.profile import PROFILES
+from twilight.domain.model.clock import parse_iso
+from twilight.domain.model.inputs import FeedStatus
+from twilight.domain.model.profile import PROFILES
 
 
 class Engine:

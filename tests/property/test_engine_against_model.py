@@ -16,7 +16,7 @@ from tests.property.moves import GENESES, KINDS, NUMBERS, Move
 
 from twilight.core.replay import RawRecord, replay
 from twilight.core.simulate import simulate
-from twilight.domain.snapshot import state_hash
+from twilight.domain.books.snapshot import state_hash
 
 EXAMPLES = int(os.environ.get("TWILIGHT_PROPERTY_EXAMPLES", "80"))
 FIRST_TICK = {"now": "2026-03-11T10:00:00+00:00", "tick": {"price": 65000.0}}

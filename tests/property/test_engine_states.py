@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from tests.domain.exchange import Exchange, answers
 
-from twilight.domain.chain import Attached, Chain, LenientPayloads
+from twilight.domain.books.snapshot import state_hash
 from twilight.domain.engine import decide
-from twilight.domain.events import (
+from twilight.domain.model.chain import Attached, Chain, LenientPayloads
+from twilight.domain.model.events import (
     CurrentPriceUpdate,
     Event,
     FundingRateUpdate,
@@ -24,7 +25,7 @@ from twilight.domain.events import (
     TxHash,
     TxHashUpdate,
 )
-from twilight.domain.inputs import (
+from twilight.domain.model.inputs import (
     Conditions,
     FeedStatus,
     RecalculateRiskStateCall,
@@ -34,10 +35,9 @@ from twilight.domain.inputs import (
     UpdateFeesCall,
     UpdateRiskParamsCall,
 )
-from twilight.domain.numbers import score
-from twilight.domain.orders import OrderStatus, OrderType, Side, TraderOrder
-from twilight.domain.profile import DEFAULT, REFERENCE, Profile
-from twilight.domain.snapshot import state_hash
+from twilight.domain.model.numbers import score
+from twilight.domain.model.orders import OrderStatus, OrderType, Side, TraderOrder
+from twilight.domain.model.profile import DEFAULT, REFERENCE, Profile
 
 ACCOUNTS = st.sampled_from([f"trader-{number}" for number in range(6)])
 LENDERS = st.sampled_from(["lender-1", "lender-2"])

@@ -5,15 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.domain.exchange import LONG, SHORT, Exchange, kinds, slices_of
 
-from twilight.domain import formulas as f
-from twilight.domain.columns import scores, sum_of_accrued
-from twilight.domain.events import Event, TraderOrderFundingUpdate, TraderOrderLiquidation
-from twilight.domain.inputs import UpdateFeesCall
-from twilight.domain.numbers import score
-from twilight.domain.orders import OrderType, Side, TraderOrder
-from twilight.domain.profile import DEFAULT, REFERENCE, Profile
-from twilight.domain.snapshot import state_hash
-from twilight.domain.state import Position, State
+from twilight.domain.books.columns import scores, sum_of_accrued
+from twilight.domain.books.snapshot import state_hash
+from twilight.domain.books.state import Position, State
+from twilight.domain.model import formulas as f
+from twilight.domain.model.events import Event, TraderOrderFundingUpdate, TraderOrderLiquidation
+from twilight.domain.model.inputs import UpdateFeesCall
+from twilight.domain.model.numbers import score
+from twilight.domain.model.orders import OrderType, Side, TraderOrder
+from twilight.domain.model.profile import DEFAULT, REFERENCE, Profile
 
 OPENS = st.lists(
     st.tuples(st.sampled_from([LONG, LONG, LONG, SHORT]), st.integers(1, 400_000), st.integers(1, 50), st.booleans()),

@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.domain.exchange import LONG, SHORT, Exchange, slices_of
 
-from twilight.domain.chain import Attached, LenientPayloads, Refusal, Refused
+from twilight.domain.books.snapshot import dump, load, state_hash
+from twilight.domain.books.state import State
 from twilight.domain.engine import Engine
-from twilight.domain.errors import Corrupt
-from twilight.domain.events import (
+from twilight.domain.model.chain import Attached, LenientPayloads, Refusal, Refused
+from twilight.domain.model.errors import Corrupt
+from twilight.domain.model.events import (
     Event,
     FundingRateUpdate,
     IntentOpened,
@@ -18,10 +20,8 @@ from twilight.domain.events import (
     TraderOrderFundingUpdate,
     TraderOrderLiquidation,
 )
-from twilight.domain.inputs import ChainAnswer, Conditions, FundingSlice, UpdateFeesCall
-from twilight.domain.orders import OrderStatus, TraderOrder
-from twilight.domain.snapshot import dump, load, state_hash
-from twilight.domain.state import State
+from twilight.domain.model.inputs import ChainAnswer, Conditions, FundingSlice, UpdateFeesCall
+from twilight.domain.model.orders import OrderStatus, TraderOrder
 
 POSITIONS, SLICE = 17, 3
 BETWEEN = st.lists(

@@ -9,8 +9,8 @@ from tests.simulation.machine import Process
 
 from twilight.core.chain import ChainPort, FakeLedger, Heard, NoChain, attach
 from twilight.core.clock import Clock
-from twilight.domain.chain import PayloadCodec
-from twilight.domain.inflight import Intent
+from twilight.domain.model.chain import PayloadCodec
+from twilight.domain.model.inflight import Intent
 
 
 @dataclass

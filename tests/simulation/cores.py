@@ -27,7 +27,7 @@ from twilight.core.ports import World, Writer
 from twilight.core.publisher import BackgroundPublisher, Publisher, Threads
 from twilight.core.server import Core, Surroundings
 from twilight.core.settings import CoreSettings
-from twilight.domain.state import State
+from twilight.domain.books.state import State
 from twilight.ops.errors import Unavailable
 from twilight.ops.health import Health
 

@@ -6,7 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from twilight.core.admin import AdminRequest, call_of
-from twilight.domain.snapshot import state_hash
+from twilight.domain.books.snapshot import state_hash
 
 if TYPE_CHECKING:
     from tests.simulation.run import Run

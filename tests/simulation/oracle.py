@@ -20,9 +20,9 @@ from twilight.audit.finding import Finding
 from twilight.bus import Record
 from twilight.core import memory
 from twilight.core.recovery import fold
+from twilight.domain.books.invariants import violations
+from twilight.domain.books.snapshot import state_hash
 from twilight.domain.engine import Engine, new_engine
-from twilight.domain.invariants import violations
-from twilight.domain.snapshot import state_hash
 from twilight.wire import events as e
 from twilight.wire.events import decode_event
 from twilight.wire.keys import EventKey, decode_key

@@ -18,7 +18,7 @@ from tests.simulation.oracle import Oracle, shown_offsets
 from tests.simulation.virtual_time import NS, VirtualTime
 
 from twilight.core.settings import CoreSettings
-from twilight.domain.snapshot import state_hash
+from twilight.domain.books.snapshot import state_hash
 
 START_NS = 1_775_000_000 * NS // (3600 * NS) * (3600 * NS) - 12 * NS
 """Twelve seconds before a full hour, so that every run funds."""

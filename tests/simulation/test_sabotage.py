@@ -14,7 +14,7 @@ from twilight.core.exchange import Exchange
 from twilight.core.feed import FeedStatus
 from twilight.core.intake import Intake
 from twilight.core.publisher import BackgroundPublisher, Publication
-from twilight.domain.state import State
+from twilight.domain.books.state import State
 
 SEEDS = (1, 12, 6, 2, 7, 8)
 

@@ -11,7 +11,7 @@ from tests.simulation.run import Run
 from tests.simulation.test_every_meeting import LATER_NS
 from tests.simulation.test_seeds import seeds
 
-from twilight.domain.charging import CHARGES_ALL_BUT
+from twilight.domain.books.charging import CHARGES_ALL_BUT
 from twilight.wire.keys import EventKey, decode_key
 
 RECORDS = 1

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from twilight.audit.answering import DROPPED, are_right
 from twilight.audit.finding import Faults, Finding, finding
 from twilight.bus import Record
-from twilight.domain.inflight import Intent
+from twilight.domain.model.inflight import Intent
 from twilight.wire import events as e
 from twilight.wire.commands import RpcCommand, decode_command
 from twilight.wire.errors import Quarantine

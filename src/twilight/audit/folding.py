@@ -12,11 +12,11 @@ from twilight.audit.totals import Totals
 from twilight.bus import Record
 from twilight.core.chain import fold_intent
 from twilight.core.recovery import fold, fold_event
+from twilight.domain.books.invariants import violations
+from twilight.domain.books.snapshot import state_hash
+from twilight.domain.books.state import State
 from twilight.domain.engine import new_engine
-from twilight.domain.inflight import Intent
-from twilight.domain.invariants import violations
-from twilight.domain.snapshot import state_hash
-from twilight.domain.state import State
+from twilight.domain.model.inflight import Intent
 from twilight.ops.errors import Corrupt
 
 HASH_CHARACTERS_SHOWN = 16

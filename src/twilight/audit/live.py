@@ -12,8 +12,8 @@ from twilight.archiver.postgres.copying import copy_rows
 from twilight.archiver.postgres.tables import Row
 from twilight.audit.comparing import Shape, Twin
 from twilight.audit.finding import Faults, Finding, finding
-from twilight.domain.orders import OrderStatus, Side
-from twilight.domain.state import State
+from twilight.domain.books.state import State
+from twilight.domain.model.orders import OrderStatus, Side
 
 _ORDER_COLUMNS = """uuid account_id position_type order_status order_type entryprice positionsize leverage
     initial_margin available_margin maintenance_margin liquidation_price bankruptcy_price bankruptcy_value entry_nonce

@@ -11,7 +11,7 @@ from twilight.audit.reading import Stretches, reader_of
 from twilight.bus import LogReader
 from twilight.bus.topics import topic_ids
 from twilight.core.queues import QueueSpec
-from twilight.domain.inflight import Intent
+from twilight.domain.model.inflight import Intent
 from twilight.wire import events as e
 from twilight.wire.keys import EventKey
 

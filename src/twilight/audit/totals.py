@@ -9,7 +9,7 @@ import math
 from typing import NamedTuple
 
 from twilight.audit.finding import Faults, Finding, finding
-from twilight.domain.state import State
+from twilight.domain.books.state import State
 from twilight.wire import events as e
 
 _SIZES = ("short", "long", "all")

@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
-from twilight.domain.inputs import (
+from twilight.domain.books.state import State
+from twilight.domain.books.triggers import Triggers
+from twilight.domain.model.inputs import (
     AdminCall,
     Conditions,
     RecalculateRiskStateCall,
@@ -21,10 +23,8 @@ from twilight.domain.inputs import (
     UpdateFeesCall,
     UpdateRiskParamsCall,
 )
-from twilight.domain.pool import RiskParams
-from twilight.domain.risk import RiskStats, risk_stats
-from twilight.domain.state import State
-from twilight.domain.triggers import Triggers
+from twilight.domain.model.pool import RiskParams
+from twilight.domain.trading.risk import RiskStats, risk_stats
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
 SERVER_ERROR, UNAUTHORIZED = -32000, -32001

@@ -7,8 +7,8 @@ from math import isfinite
 from typing import NamedTuple
 
 from twilight.bus import Record
-from twilight.domain.commands import CreateTraderOrderSlTp, RpcCommand, SettleOnLimit
-from twilight.domain.inputs import CommandInput, NotACommand, QueuePosition
+from twilight.domain.model.commands import CreateTraderOrderSlTp, RpcCommand, SettleOnLimit
+from twilight.domain.model.inputs import CommandInput, NotACommand, QueuePosition
 from twilight.wire.bincode import HEX_CHARACTERS_MAX
 from twilight.wire.commands import decode_command
 from twilight.wire.errors import Quarantine

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from twilight.core.arrivals import Arrival
 from twilight.core.feed import AcceptedTick, FeedWatch
 from twilight.core.intake import Intake
-from twilight.domain.clock import NS_PER_HOUR
+from twilight.domain.books.state import State
 from twilight.domain.context import TRADABLE
-from twilight.domain.inputs import Conditions, FeedStatus, FundingHour, Tick
-from twilight.domain.state import State
+from twilight.domain.model.clock import NS_PER_HOUR
+from twilight.domain.model.inputs import Conditions, FeedStatus, FundingHour, Tick
 from twilight.ops.logs import get
 
 log = get(__name__)

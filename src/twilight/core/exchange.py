@@ -14,14 +14,14 @@ import msgspec
 from twilight.bus import MESSAGE_BYTES_MAX, RUST_BATCH_BYTES_MAX, Outgoing
 from twilight.core.arrivals import Arrival, kept_bytes
 from twilight.core.chain.intents import intent_record
+from twilight.domain.books.evolve import evolve_all
 from twilight.domain.engine import Engine, decisions
-from twilight.domain.errors import DomainError, NotWritable
-from twilight.domain.events import Event, IntentOpened, TxHash, TxHashUpdate
-from twilight.domain.evolve import evolve_all
-from twilight.domain.inflight import Intent
-from twilight.domain.inputs import CommandInput, Conditions, Input, NotACommand, QueuePosition
 from twilight.domain.isolating import NOT_JUDGED
-from twilight.domain.orders import OrderStatus, TxHashData
+from twilight.domain.model.errors import DomainError, NotWritable
+from twilight.domain.model.events import Event, IntentOpened, TxHash, TxHashUpdate
+from twilight.domain.model.inflight import Intent
+from twilight.domain.model.inputs import CommandInput, Conditions, Input, NotACommand, QueuePosition
+from twilight.domain.model.orders import OrderStatus, TxHashData
 from twilight.ops.logs import get
 from twilight.wire.errors import Unencodable
 from twilight.wire.translate import encode_all

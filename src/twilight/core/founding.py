@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from twilight.core.settings import CoreSettings
-from twilight.domain.inputs import Genesis
-from twilight.domain.lending import SHARE_SCALE
-from twilight.domain.numbers import EXACT_FLOAT_MAX
+from twilight.domain.lending.pool_changes import SHARE_SCALE
+from twilight.domain.model.inputs import Genesis
+from twilight.domain.model.numbers import EXACT_FLOAT_MAX
 from twilight.ops.errors import SettingsError
 from twilight.wire.bincode import decode_hex
 from twilight.wire.errors import Quarantine

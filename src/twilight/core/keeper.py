@@ -15,10 +15,10 @@ from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
 from twilight.core.feed import Feed, Refusal
 from twilight.core.snapshot import SnapshotFiles
+from twilight.domain.books.snapshot import state_hash
+from twilight.domain.books.state import State
 from twilight.domain.context import TRADABLE
-from twilight.domain.inputs import FeedStatus
-from twilight.domain.snapshot import state_hash
-from twilight.domain.state import State
+from twilight.domain.model.inputs import FeedStatus
 from twilight.ops.health import Health
 from twilight.ops.logs import get
 

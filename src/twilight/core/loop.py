@@ -16,8 +16,8 @@ from twilight.core.exchange import Exchange
 from twilight.core.feed import AcceptedTick
 from twilight.core.order_queues import OrderQueues
 from twilight.core.publisher import Answer, Publication, Publisher
-from twilight.domain.errors import InvalidParams, NotSupported
-from twilight.domain.inputs import Admin, Conditions, FundingSlice, SetMarketHaltCall
+from twilight.domain.model.errors import InvalidParams, NotSupported
+from twilight.domain.model.inputs import Admin, Conditions, FundingSlice, SetMarketHaltCall
 
 WAITING_MAX = 50_000
 UNANSWERED_MAX = 1_000

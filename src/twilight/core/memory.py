@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from twilight.core.snapshot import DamagedSnapshot
-from twilight.domain import snapshot
-from twilight.domain.state import State
+from twilight.domain.books import snapshot
+from twilight.domain.books.state import State
 
 
 class _Body(msgspec.Struct):

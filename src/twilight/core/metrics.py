@@ -5,8 +5,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from twilight.core.chain import Conversation
 from twilight.core.exchange import Batch
 from twilight.core.feed import Feed
-from twilight.domain.risk import risk_stats
-from twilight.domain.state import State
+from twilight.domain.books.state import State
+from twilight.domain.trading.risk import risk_stats
 from twilight.ops.logs import get
 
 log = get(__name__)

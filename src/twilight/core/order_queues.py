@@ -9,7 +9,7 @@ from twilight.core.arrivals import Arrival, read_arrival
 from twilight.core.clock import Clock
 from twilight.core.ports import Kafka, Reader, World
 from twilight.core.queues import QueueSpec, compacted_fault, start_of
-from twilight.domain.state import State
+from twilight.domain.books.state import State
 from twilight.ops.errors import SettingsError, TwilightError, Unavailable
 from twilight.ops.health import Health
 from twilight.ops.logs import get

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from twilight.domain.chain import LenientPayloads, PayloadCodec, PayloadError
+from twilight.domain.model.chain import LenientPayloads, PayloadCodec, PayloadError
 from twilight.wire.bincode import decode_hex
 from twilight.wire.client_messages import deposit_output_hex, executed_output_hex, memo_of
 from twilight.wire.errors import WireError

@@ -16,7 +16,7 @@ from twilight.core.clock import Clock
 from twilight.core.ids import Uuids
 from twilight.core.leader import Leadership
 from twilight.core.publisher import BackgroundPublisher, Publisher, in_thread
-from twilight.domain.chain import PayloadCodec
+from twilight.domain.model.chain import PayloadCodec
 
 
 class Reader(Protocol):

@@ -10,9 +10,9 @@ from twilight.bus import Record
 from twilight.core import memory
 from twilight.core.ports import Kafka, Reader
 from twilight.core.snapshot import DamagedSnapshot, SnapshotFiles
+from twilight.domain.books.state import State
 from twilight.domain.engine import Engine
-from twilight.domain.errors import DomainError
-from twilight.domain.state import State
+from twilight.domain.model.errors import DomainError
 from twilight.ops.errors import Corrupt
 from twilight.ops.logs import get
 from twilight.wire.errors import Quarantine

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 from twilight.bus import LogReader
 from twilight.core.recovery import FOLD_BATCH, READ_WAIT_S, fold
+from twilight.domain.books.snapshot import state_hash
+from twilight.domain.books.state import State
 from twilight.domain.engine import new_engine
-from twilight.domain.snapshot import state_hash
-from twilight.domain.state import State
 from twilight.ops.errors import Corrupt
 from twilight.ops.settings import Settings
 from twilight.wire.records import read_records

@@ -31,8 +31,8 @@ from twilight.core.ports import Membership, World, real_world
 from twilight.core.recovery import Follower, Start, end_of, from_snapshot
 from twilight.core.settings import CoreSettings
 from twilight.core.snapshot import SnapshotFiles
-from twilight.domain.chain import Attached, Disabled
 from twilight.domain.engine import Engine, new_engine
+from twilight.domain.model.chain import Attached, Disabled
 from twilight.ops.errors import Unavailable
 from twilight.ops.health import Health, serve_app, serve_ops
 from twilight.ops.lifecycle import Stop

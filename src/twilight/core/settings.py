@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from twilight.core.chain import parse_url
 from twilight.core.queues import QueueSpec, parse_queues
-from twilight.domain.profile import PROFILES, LiquidationBasis, Profile
+from twilight.domain.model.profile import PROFILES, LiquidationBasis, Profile
 from twilight.ops.settings import Address, Settings
 
 Positive = Annotated[int, Field(gt=0)]

@@ -17,12 +17,13 @@ from twilight.core.admin import AdminFault, call_of
 from twilight.core.arrivals import Arrival, read_command
 from twilight.core.exchange import Exchange, Topics
 from twilight.core.payloads import payloads
-from twilight.domain.chain import Disabled
-from twilight.domain.clock import NS_PER_S, parse_iso
+from twilight.domain.books.state import State
 from twilight.domain.context import TRADABLE
 from twilight.domain.engine import new_engine
-from twilight.domain.errors import DomainError
-from twilight.domain.inputs import (
+from twilight.domain.model.chain import Disabled
+from twilight.domain.model.clock import NS_PER_S, parse_iso
+from twilight.domain.model.errors import DomainError
+from twilight.domain.model.inputs import (
     Admin,
     CommandInput,
     Conditions,
@@ -33,9 +34,8 @@ from twilight.domain.inputs import (
     Tick,
     gating_status,
 )
-from twilight.domain.numbers import round_half_away
-from twilight.domain.profile import PROFILES, Profile
-from twilight.domain.state import State
+from twilight.domain.model.numbers import round_half_away
+from twilight.domain.model.profile import PROFILES, Profile
 
 NS_PER_MS = NS_PER_S // 1000
 

@@ -5,10 +5,11 @@ from dataclasses import fields, replace
 from math import isfinite
 
 from twilight.domain import answers
-from twilight.domain.cancelling import cancel_open, halt_command
+from twilight.domain.books.exposure import summed
+from twilight.domain.books.state import Position, State
 from twilight.domain.context import Case, Subject
-from twilight.domain.errors import InvalidParams, NotSupported
-from twilight.domain.events import (
+from twilight.domain.model.errors import InvalidParams, NotSupported
+from twilight.domain.model.events import (
     Event,
     FeeUpdate,
     RiskAction,
@@ -17,7 +18,7 @@ from twilight.domain.events import (
     RiskParamsUpdate,
     TxHash,
 )
-from twilight.domain.inputs import (
+from twilight.domain.model.inputs import (
     Admin,
     AdminCall,
     RecalculateRiskStateCall,
@@ -27,13 +28,13 @@ from twilight.domain.inputs import (
     UpdateFeesCall,
     UpdateRiskParamsCall,
 )
-from twilight.domain.legs import Trigger, removal_event
-from twilight.domain.numbers import price_of_score, round_half_away
-from twilight.domain.orders import OrderStatus
-from twilight.domain.pool import RiskParams, RiskState, UpdateFees
-from twilight.domain.state import Position, State
-from twilight.domain.ticks import check_closes, check_fills, check_liquidations
-from twilight.domain.totals import AGGREGATES, risk_state, summed
+from twilight.domain.model.numbers import price_of_score, round_half_away
+from twilight.domain.model.orders import OrderStatus
+from twilight.domain.model.pool import RiskParams, RiskState, UpdateFees
+from twilight.domain.trading.cancelling import cancel_open, halt_command
+from twilight.domain.trading.legs import Trigger, removal_event
+from twilight.domain.trading.ticks import check_closes, check_fills, check_liquidations
+from twilight.domain.trading.totals import AGGREGATES, risk_state
 
 FEE_PCT_MAX = 10.0
 MM_RATIO_BOUNDS = (0.25, 100.0)

@@ -3,10 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from twilight.domain.chain import Operation, Refused
-from twilight.domain.charging import charged
-from twilight.domain.closing import close_position, set_legs_after_fill
-from twilight.domain.commands import (
+from twilight.domain.books.charging import charged
+from twilight.domain.books.state import Legs, Position
+from twilight.domain.context import Case, Subject
+from twilight.domain.funding.hour import funding_meta, terms_of
+from twilight.domain.funding.records import funding_record
+from twilight.domain.lending.deposits import deposit, finish_deposit
+from twilight.domain.lending.withdrawals import finish_withdrawal, withdraw
+from twilight.domain.model.chain import Operation, Refused
+from twilight.domain.model.commands import (
     ClientCommand,
     CreateLendOrder,
     CreateTraderOrder,
@@ -15,24 +20,19 @@ from twilight.domain.commands import (
     ExecuteTraderOrder,
     ExecuteTraderOrderSlTp,
 )
-from twilight.domain.context import Case, Subject
-from twilight.domain.deposits import deposit, finish_deposit
-from twilight.domain.errors import Corrupt
-from twilight.domain.events import Event, TraderOrderFundingUpdate
-from twilight.domain.filling import finish_fill
-from twilight.domain.funding import funding_meta, terms_of
-from twilight.domain.funding_records import funding_record
-from twilight.domain.inflight import Intent
-from twilight.domain.inputs import ChainAnswer, CommandInput
-from twilight.domain.legs import Trigger
-from twilight.domain.liquidation import liquidate, liquidation_put_back, was_refused
-from twilight.domain.opening import finish_open, legs_of
-from twilight.domain.orders import OrderType, TraderOrder
-from twilight.domain.pool import FundingOrderEventUpdate
-from twilight.domain.settlement import Close, settle
-from twilight.domain.state import Legs, Position
-from twilight.domain.ticks import check_liquidations
-from twilight.domain.withdrawals import finish_withdrawal, withdraw
+from twilight.domain.model.errors import Corrupt
+from twilight.domain.model.events import Event, TraderOrderFundingUpdate
+from twilight.domain.model.inflight import Intent
+from twilight.domain.model.inputs import ChainAnswer, CommandInput
+from twilight.domain.model.orders import OrderType, TraderOrder
+from twilight.domain.model.pool import FundingOrderEventUpdate
+from twilight.domain.trading.closing import close_position, set_legs_after_fill
+from twilight.domain.trading.filling import finish_fill
+from twilight.domain.trading.legs import Trigger
+from twilight.domain.trading.liquidation import liquidate, liquidation_put_back, was_refused
+from twilight.domain.trading.opening import finish_open, legs_of
+from twilight.domain.trading.settlement import Close, settle
+from twilight.domain.trading.ticks import check_liquidations
 
 Decisions = Iterator[Sequence[Event]]
 

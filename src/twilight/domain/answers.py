@@ -1,9 +1,9 @@
 """Answer records: what a request became, and what the engine did on its own (engine 1.11, wire 1.5, 4.9)."""
 
 from twilight.domain.context import Case, Subject
-from twilight.domain.errors import Rejected
-from twilight.domain.events import TxHash, TxHashUpdate
-from twilight.domain.orders import OrderStatus, TxHashData
+from twilight.domain.model.errors import Rejected
+from twilight.domain.model.events import TxHash, TxHashUpdate
+from twilight.domain.model.orders import OrderStatus, TxHashData
 
 ERROR = "tx_hash_error"
 RISK_REJECTED = "tx_risk_rejected"

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from twilight.domain.chain import Answer, Chain, ChainRequest, Operation, Outcome
-from twilight.domain.commands import ClientCommand, Meta
-from twilight.domain.events import IntentOpened, Metadata
-from twilight.domain.inflight import Intent, caused_by
-from twilight.domain.inputs import Conditions, FeedStatus
-from twilight.domain.numbers import display
-from twilight.domain.orders import OrderType
-from twilight.domain.profile import Profile
-from twilight.domain.state import State
+from twilight.domain.books.state import State
+from twilight.domain.model.chain import Answer, Chain, ChainRequest, Operation, Outcome
+from twilight.domain.model.commands import ClientCommand, Meta
+from twilight.domain.model.events import IntentOpened, Metadata
+from twilight.domain.model.inflight import Intent, caused_by
+from twilight.domain.model.inputs import Conditions, FeedStatus
+from twilight.domain.model.numbers import display
+from twilight.domain.model.orders import OrderType
+from twilight.domain.model.profile import Profile
 
 TRADABLE = frozenset({FeedStatus.HEALTHY, FeedStatus.DEGRADED})
 

@@ -11,10 +11,16 @@ from typing import Any
 from twilight.domain import answers
 from twilight.domain.admin import on_admin
 from twilight.domain.answering import on_chain_answer
-from twilight.domain.cancelling import cancel_order
-from twilight.domain.chain import Chain, Disabled, LenientPayloads
-from twilight.domain.closing import close_position
-from twilight.domain.commands import (
+from twilight.domain.books.evolve import evolve, evolve_all
+from twilight.domain.books.state import State
+from twilight.domain.context import Case, Context, Subject
+from twilight.domain.funding.hour import on_funding_hour
+from twilight.domain.funding.records import on_funding_slice, records_first
+from twilight.domain.genesis import on_genesis
+from twilight.domain.lending.deposits import deposit
+from twilight.domain.lending.withdrawals import withdraw
+from twilight.domain.model.chain import Chain, Disabled, LenientPayloads
+from twilight.domain.model.commands import (
     CancelTraderOrder,
     CancelTraderOrderSlTp,
     CreateLendOrder,
@@ -24,15 +30,9 @@ from twilight.domain.commands import (
     ExecuteTraderOrder,
     ExecuteTraderOrderSlTp,
 )
-from twilight.domain.context import Case, Context, Subject
-from twilight.domain.deposits import deposit
-from twilight.domain.errors import Corrupt
-from twilight.domain.events import Event, Metadata
-from twilight.domain.evolve import evolve, evolve_all
-from twilight.domain.funding import on_funding_hour
-from twilight.domain.funding_records import on_funding_slice, records_first
-from twilight.domain.genesis import on_genesis
-from twilight.domain.inputs import (
+from twilight.domain.model.errors import Corrupt
+from twilight.domain.model.events import Event, Metadata
+from twilight.domain.model.inputs import (
     Admin,
     ChainAnswer,
     CommandInput,
@@ -45,12 +45,12 @@ from twilight.domain.inputs import (
     QueuePosition,
     Tick,
 )
-from twilight.domain.opening import open_position
-from twilight.domain.orders import NIL_UUID, OrderStatus, OrderType
-from twilight.domain.profile import DEFAULT, Profile
-from twilight.domain.state import State
-from twilight.domain.ticks import on_tick
-from twilight.domain.withdrawals import withdraw
+from twilight.domain.model.orders import NIL_UUID, OrderStatus, OrderType
+from twilight.domain.model.profile import DEFAULT, Profile
+from twilight.domain.trading.cancelling import cancel_order
+from twilight.domain.trading.closing import close_position
+from twilight.domain.trading.opening import open_position
+from twilight.domain.trading.ticks import on_tick
 
 Decisions = Iterator[Sequence[Event]]
 

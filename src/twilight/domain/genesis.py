@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from twilight.domain.commands import CreateLendOrder, DepositRequest, Meta
 from twilight.domain.context import Case
-from twilight.domain.errors import Corrupt
-from twilight.domain.events import (
+from twilight.domain.lending.pool_changes import SHARE_SCALE
+from twilight.domain.model.commands import CreateLendOrder, DepositRequest, Meta
+from twilight.domain.model.errors import Corrupt
+from twilight.domain.model.events import (
     Event,
     FeeUpdate,
     FundingRateUpdate,
@@ -14,10 +15,9 @@ from twilight.domain.events import (
     RiskParamsUpdate,
     Stop,
 )
-from twilight.domain.inputs import Genesis
-from twilight.domain.lending import SHARE_SCALE
-from twilight.domain.orders import LendOrder, OrderStatus, OrderType
-from twilight.domain.pool import (
+from twilight.domain.model.inputs import Genesis
+from twilight.domain.model.orders import LendOrder, OrderStatus, OrderType
+from twilight.domain.model.pool import (
     Commitment,
     InitiateNewPool,
     LendPool,

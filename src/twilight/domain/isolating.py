@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from twilight.domain import answers
 from twilight.domain.context import Case, Subject
-from twilight.domain.errors import NotWritable
-from twilight.domain.events import Event, TxHashUpdate
-from twilight.domain.orders import OrderStatus, TraderOrder
+from twilight.domain.model.errors import NotWritable
+from twilight.domain.model.events import Event, TxHashUpdate
+from twilight.domain.model.orders import OrderStatus, TraderOrder
 
 NOT_JUDGED = "order_not_judged"
 """How the aggregate of the report begins: an operator is woken by it."""

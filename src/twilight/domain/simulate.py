@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from twilight.domain import formulas
-from twilight.domain.closing import admit_close, close_at_once
-from twilight.domain.commands import CloseCommand, OpenCommand
+from twilight.domain.books.state import State
 from twilight.domain.context import Case, Context, Subject
-from twilight.domain.errors import Rejected
-from twilight.domain.inputs import Conditions
-from twilight.domain.opening import admit, check_account, converted_type, new_order
-from twilight.domain.orders import NIL_UUID, OrderStatus, TraderOrder
-from twilight.domain.settlement import settlement_of
-from twilight.domain.state import State
+from twilight.domain.model import formulas
+from twilight.domain.model.commands import CloseCommand, OpenCommand
+from twilight.domain.model.errors import Rejected
+from twilight.domain.model.inputs import Conditions
+from twilight.domain.model.orders import NIL_UUID, OrderStatus, TraderOrder
+from twilight.domain.trading.closing import admit_close, close_at_once
+from twilight.domain.trading.opening import admit, check_account, converted_type, new_order
+from twilight.domain.trading.settlement import settlement_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The services' error tree. The exchange's own refusals live in `twilight.domain.errors`.
+"""The services' error tree. The exchange's own refusals live in `twilight.domain.model.errors`.
 
 TwilightError
     SettingsError   the operator must mend the configuration before a start

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from twilight.bus import Outgoing, TransactionalProducer
 from twilight.cli import main
 from twilight.core.chain import FakeChain
-from twilight.domain.inflight import Intent
+from twilight.domain.model.inflight import Intent
 
 send, publish = FakeChain.send, TransactionalProducer.publish
 

@@ -7,9 +7,9 @@ import pytest
 from twilight.core.chain import Conversation, Heard, NeverSeen, NoChain
 from twilight.core.chain.conversation import NOT_READY_TIMES_MAX, NOT_READY_WAIT_MS
 from twilight.core.clock import Clock
-from twilight.domain.chain import Accepted, Operation, Refusal, Refused
-from twilight.domain.inflight import Caused, Intent
-from twilight.domain.inputs import ChainAnswer
+from twilight.domain.model.chain import Accepted, Operation, Refusal, Refused
+from twilight.domain.model.inflight import Caused, Intent
+from twilight.domain.model.inputs import ChainAnswer
 from twilight.ops.errors import SettingsError
 
 INTENT = Intent("open:u:1", Operation.OPEN, "u", "a", Caused(), None)

@@ -8,9 +8,9 @@ from tests.domain.exchange import Exchange, only
 
 from twilight.core.chain import FakeChain, FakeLedger, Heard, NeverSeen, NoChain, Odds, attach, parse_url
 from twilight.core.clock import Clock
-from twilight.domain.chain import Accepted, Attached, Disabled, LenientPayloads, Refusal, Refused
-from twilight.domain.events import IntentOpened
-from twilight.domain.inflight import Intent
+from twilight.domain.model.chain import Accepted, Attached, Disabled, LenientPayloads, Refusal, Refused
+from twilight.domain.model.events import IntentOpened
+from twilight.domain.model.inflight import Intent
 
 
 @pytest.fixture

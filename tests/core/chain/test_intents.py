@@ -4,10 +4,10 @@ import pytest
 from tests.domain.exchange import Exchange
 
 from twilight.core.chain import fold_intent, intent_record
-from twilight.domain.chain import Attached, LenientPayloads
 from twilight.domain.engine import new_engine
-from twilight.domain.events import IntentOpened
-from twilight.domain.inputs import QueuePosition
+from twilight.domain.model.chain import Attached, LenientPayloads
+from twilight.domain.model.events import IntentOpened
+from twilight.domain.model.inputs import QueuePosition
 from twilight.ops.errors import Corrupt
 
 

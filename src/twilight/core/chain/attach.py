@@ -9,7 +9,7 @@ from twilight.core.chain.disabled import NoChain
 from twilight.core.chain.fake import FakeChain, FakeLedger, Odds
 from twilight.core.chain.port import ChainPort
 from twilight.core.clock import Clock
-from twilight.domain.chain import Disabled, PayloadCodec
+from twilight.domain.model.chain import Disabled, PayloadCodec
 
 LATENCY_MS_MAX = 3_600_000
 

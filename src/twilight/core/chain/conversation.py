@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from twilight.core.chain.port import ChainPort, Heard, NeverSeen
 from twilight.core.clock import Clock
-from twilight.domain.chain import Accepted, Refusal, Refused
-from twilight.domain.inflight import Intent
-from twilight.domain.inputs import ChainAnswer
+from twilight.domain.model.chain import Accepted, Refusal, Refused
+from twilight.domain.model.inflight import Intent
+from twilight.domain.model.inputs import ChainAnswer
 from twilight.ops.logs import get
 
 LOOK_MS = 50

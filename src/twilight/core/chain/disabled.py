@@ -1,7 +1,7 @@
 """No chain is attached: the domain answers in the same step (`domain.chain.Disabled`), so nothing ever comes here."""
 
 from twilight.core.chain.port import Heard
-from twilight.domain.inflight import Intent
+from twilight.domain.model.inflight import Intent
 from twilight.ops.errors import SettingsError
 
 

@@ -17,8 +17,8 @@ import msgspec
 
 from twilight.core.chain.port import Heard, NeverSeen
 from twilight.core.clock import Clock
-from twilight.domain.chain import POOL_OPERATIONS, Accepted, Answer, Disabled, Operation, Refusal, Refused
-from twilight.domain.inflight import Intent
+from twilight.domain.model.chain import POOL_OPERATIONS, Accepted, Answer, Disabled, Operation, Refusal, Refused
+from twilight.domain.model.inflight import Intent
 
 COINS = {
     Operation.OPEN: "margin",

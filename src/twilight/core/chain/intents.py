@@ -7,9 +7,9 @@ import msgspec
 
 from twilight.bus import Outgoing
 from twilight.domain.engine import Engine
-from twilight.domain.errors import DomainError
-from twilight.domain.events import IntentOpened
-from twilight.domain.inflight import Intent
+from twilight.domain.model.errors import DomainError
+from twilight.domain.model.events import IntentOpened
+from twilight.domain.model.inflight import Intent
 from twilight.ops.errors import Corrupt
 from twilight.wire.keys import EventKey, decode_key, encode_key
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from twilight.domain.chain import Accepted, Refused
-from twilight.domain.inflight import Intent
+from twilight.domain.model.chain import Accepted, Refused
+from twilight.domain.model.inflight import Intent
 
 
 @dataclass(frozen=True, slots=True)

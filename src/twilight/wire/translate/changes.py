@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twilight.domain import events
+from twilight.domain.model import events
 from twilight.wire import commands as wire
 from twilight.wire.translate.records import SIDE
 from twilight.wire.translate.shapes import WHOLE, Shape, Untranslatable, plain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twilight.domain import commands, pool
+from twilight.domain.model import commands, pool
 from twilight.wire import commands as wire
 from twilight.wire.bincode import decode_hex, encode_hex
 from twilight.wire.translate.records import (

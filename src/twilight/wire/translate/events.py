@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
-from twilight.domain import commands as domain_commands
-from twilight.domain import events as domain
-from twilight.domain import orders, pool
+from twilight.domain.model import commands as domain_commands
+from twilight.domain.model import events as domain
+from twilight.domain.model import orders, pool
 from twilight.wire import commands as wire_commands
 from twilight.wire import events as wire
 from twilight.wire.keys import EVENT_VERSION, EventKey, encode_key

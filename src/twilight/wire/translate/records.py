@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twilight.domain import commands, orders, pool
+from twilight.domain.model import commands, orders, pool
 from twilight.wire import types as wire
 from twilight.wire.translate.shapes import WHOLE, Shape, Untranslatable, choice, encoded_once, record
 

@@ -11,7 +11,7 @@ from twilight.archiver.postgres.memory import Memory, PoolTotals
 from twilight.archiver.postgres.tables import Row, Table
 from twilight.archiver.postgres.values import is_missing, json_text, number
 from twilight.archiver.record import Entry
-from twilight.domain.numbers import round_half_away
+from twilight.domain.model.numbers import round_half_away
 from twilight.wire.commands import FundingCycleCommand, LendPoolCommand
 from twilight.wire.events import PoolUpdateEvent
 from twilight.wire.types import LendOrder

@@ -1,0 +1,1 @@
+"""What lenders do: deposits, withdrawals, and the shares of the pool."""

@@ -1,0 +1,1 @@
+"""What traders do and what happens to them: opens, closes, triggers, ticks, settlements, liquidations, risk."""

@@ -12,7 +12,7 @@ from tests.audit.day import Day, archived_day
 from tests.audit.story import log_records
 
 from twilight.audit.run import Parts
-from twilight.core.recovery import fold
+from twilight.core.durability.recovery import fold
 from twilight.domain.books.snapshot import state_hash
 from twilight.domain.engine import new_engine
 

@@ -7,7 +7,7 @@ from tests.audit.story import log_records
 from twilight.audit.finding import Finding
 from twilight.audit.totals import Totals
 from twilight.bus import Record
-from twilight.core.recovery import fold
+from twilight.core.durability.recovery import fold
 from twilight.domain.engine import new_engine
 from twilight.wire.events import Event, PositionSizeLogDBUpdateEvent, RiskEngineUpdateEvent, decode_event
 

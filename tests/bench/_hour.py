@@ -30,17 +30,17 @@ from tests.bench.core_scale import FEE_PCT, PRICE, founded, position
 from tests.core.feeders import SignedFeeder
 
 from twilight.bus import LogReader, Outgoing, TopicSpec, TransactionalProducer, ensure
-from twilight.core import memory
-from twilight.core.aside import Forked, Job, Work
 from twilight.core.clock import Clock
 from twilight.core.collector import rest_collector
 from twilight.core.cycle import Cycle
+from twilight.core.durability import memory
+from twilight.core.durability.aside import Forked, Job, Work
+from twilight.core.durability.keeper import Keeper
+from twilight.core.durability.snapshot import SnapshotFiles
 from twilight.core.exchange import Exchange, Topics
-from twilight.core.feed import AcceptedTick, Feed
-from twilight.core.keeper import Keeper
+from twilight.core.inputs.feed import AcceptedTick, Feed
 from twilight.core.loop import Inbox, Loop
 from twilight.core.publisher import BackgroundPublisher
-from twilight.core.snapshot import SnapshotFiles
 from twilight.domain.books.exposure import summed
 from twilight.domain.books.snapshot import state_hash
 from twilight.domain.books.state import Position

@@ -18,12 +18,12 @@ from tests.bench._timing import in_turns, processor_seconds, row
 from tests.core.traffic import create, execute
 
 from twilight.bus import Record
-from twilight.core.arrivals import Arrival, read_arrival
 from twilight.core.collector import rest_collector
+from twilight.core.durability.recovery import fold
 from twilight.core.exchange import Batch, Exchange, Topics
 from twilight.core.ids import Uuids
+from twilight.core.inputs.arrivals import Arrival, read_arrival
 from twilight.core.loop import HANDED_OVER_COMMANDS
-from twilight.core.recovery import fold
 from twilight.domain.books.state import State
 from twilight.domain.engine import Engine, new_engine
 from twilight.domain.model.events import Event

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 import pytest
 from tests.core.feeders import SignedFeeder
 
-from twilight.core.arrivals import Arrival
 from twilight.core.cycle import Cycle, Step
-from twilight.core.feed import AcceptedTick, Feed, Refusal
+from twilight.core.inputs.arrivals import Arrival
+from twilight.core.inputs.feed import AcceptedTick, Feed, Refusal
 from twilight.domain.books.state import OpenHour, State
 from twilight.domain.model.clock import NS_PER_HOUR
 from twilight.domain.model.inputs import CommandInput, FeedStatus, FundingHour, NotACommand, Tick

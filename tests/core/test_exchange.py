@@ -12,10 +12,10 @@ from tests.domain.exchange import slices_of
 
 from twilight.bus import Record
 from twilight.core import exchange as exchange_module
-from twilight.core.arrivals import RECORD_BYTES_MAX, read_arrival
+from twilight.core.durability.recovery import fold
 from twilight.core.exchange import RUST_EVENT_BYTES_MAX, Exchange, Topics
 from twilight.core.ids import Uuids
-from twilight.core.recovery import fold
+from twilight.core.inputs.arrivals import RECORD_BYTES_MAX, read_arrival
 from twilight.domain.books import evolve as evolve_module
 from twilight.domain.books.snapshot import state_hash
 from twilight.domain.engine import new_engine
@@ -128,10 +128,12 @@ def test_a_command_may_be_as_large_as_it_may_be() -> None:  # E4
 def test_an_event_that_the_log_would_not_take_is_not_decided(exchange: Exchange) -> None:
     small = Exchange(exchange.engine, Topics("events", "failed", "intents"), event_bytes_max=1_500)
     value = create("a", REQUEST).replace(b'"00"', b'"' + b"0" * 2_000 + b'"')
-    (_, _, answer), (failed, _, _) = taken(small, value)
+    with capture_logs() as logs:
+        (_, _, answer), (failed, _, _) = taken(small, value)
     assert failed == "failed"
     assert "expected a record of at most 1500 bytes" in answer["TxHash"]["reason"]
     assert not small.engine.state.positions
+    assert [line["log_level"] for line in logs] == ["warning"]  # nobody is woken with a traceback
 
 
 def test_an_event_that_just_fits_the_log_is_written(exchange: Exchange) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from twilight.core.admin_server import token_in
+from twilight.core.admin.server import token_in
 from twilight.core.ids import FolderLock, instance_name
 from twilight.ops.errors import SettingsError
 

@@ -9,12 +9,12 @@ import pytest
 
 from twilight.bus import Fenced, Outgoing, Record
 from twilight.core.clock import Clock
-from twilight.core.feed import Feed
+from twilight.core.durability.snapshot import SnapshotFiles
+from twilight.core.inputs.feed import Feed
 from twilight.core.loop import Inbox
 from twilight.core.ports import RealKafka, World
 from twilight.core.server import Core, Surroundings
 from twilight.core.settings import CoreSettings
-from twilight.core.snapshot import SnapshotFiles
 from twilight.ops.errors import Unavailable
 from twilight.ops.health import Health
 

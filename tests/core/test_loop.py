@@ -10,12 +10,12 @@ from tests.core.traffic import create
 from tests.domain.exchange import slices_of
 
 from twilight.bus import Outgoing, Record
-from twilight.core.arrivals import Arrival, read_arrival
 from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
 from twilight.core.exchange import Exchange, Topics
-from twilight.core.feed import AcceptedTick, Feed, Refusal
 from twilight.core.ids import Uuids
+from twilight.core.inputs.arrivals import Arrival, read_arrival
+from twilight.core.inputs.feed import AcceptedTick, Feed, Refusal
 from twilight.core.loop import Inbox, Loop
 from twilight.core.publisher import Publication, write_down
 from twilight.domain.engine import new_engine

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from twilight.core.queues import QueueSpec
+from twilight.core.inputs.queues import QueueSpec
 from twilight.core.settings import CoreSettings
 from twilight.domain.model.profile import DEFAULT, REFERENCE
 from twilight.ops.errors import SettingsError

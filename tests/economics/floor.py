@@ -12,7 +12,7 @@ from tests.model.expected import Event
 from tests.model.observed import observed
 from tests.property.story import Words
 
-from twilight.core.intake import Intake
+from twilight.core.inputs.intake import Intake
 from twilight.core.simulate import Simulation
 from twilight.domain.model.clock import parse_iso
 from twilight.domain.model.inputs import FeedStatus

@@ -13,7 +13,7 @@ from tests.feeder.conftest import Desk
 from typer.testing import CliRunner
 
 from twilight.cli.local import app as local
-from twilight.core.feed import Feed, Refusal
+from twilight.core.inputs.feed import Feed, Refusal
 from twilight.domain.index import tick as ticks
 from twilight.feeder.records import TickRecord
 from twilight.feeder.source import from_files

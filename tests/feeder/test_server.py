@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 
 from twilight.cli.feeder import app
 from twilight.cli.local import app as local
-from twilight.core.feed import AcceptedTick, Feed, Refusal
+from twilight.core.inputs.feed import AcceptedTick, Feed, Refusal
 from twilight.domain.index import tick as ticks
 from twilight.domain.index.tick import PriceTick
 from twilight.feeder.clock import SystemClock

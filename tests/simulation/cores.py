@@ -20,8 +20,8 @@ from tests.simulation.virtual_time import VirtualTime
 
 from twilight.bus import Aborted, Fenced
 from twilight.core.clock import Clock
-from twilight.core.feed import AcceptedTick, Feed, Refusal
 from twilight.core.ids import Uuids
+from twilight.core.inputs.feed import AcceptedTick, Feed, Refusal
 from twilight.core.loop import Inbox
 from twilight.core.ports import World, Writer
 from twilight.core.publisher import BackgroundPublisher, Publisher, Threads

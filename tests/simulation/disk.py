@@ -7,7 +7,7 @@ from random import Random
 
 from tests.simulation.machine import Killed, Process
 
-from twilight.core.snapshot import SnapshotFiles
+from twilight.core.durability.snapshot import SnapshotFiles
 
 Saved = Callable[[bytes], None]
 

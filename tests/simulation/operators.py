@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from twilight.core.admin import AdminRequest, call_of
+from twilight.core.admin.methods import AdminRequest, call_of
 from twilight.domain.books.snapshot import state_hash
 
 if TYPE_CHECKING:

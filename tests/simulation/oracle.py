@@ -18,8 +18,8 @@ from twilight.audit.answers import Answers
 from twilight.audit.books import Books
 from twilight.audit.finding import Finding
 from twilight.bus import Record
-from twilight.core import memory
-from twilight.core.recovery import fold
+from twilight.core.durability import memory
+from twilight.core.durability.recovery import fold
 from twilight.domain.books.invariants import violations
 from twilight.domain.books.snapshot import state_hash
 from twilight.domain.engine import Engine, new_engine

@@ -8,11 +8,12 @@ import pytest
 from tests.simulation.run import Outcome, Run
 
 from twilight.bus import Aborted
-from twilight.core import keeper, loop, memory, publisher
+from twilight.core import loop, publisher
 from twilight.core.cycle import FeedWatch
+from twilight.core.durability import keeper, memory
 from twilight.core.exchange import Exchange
-from twilight.core.feed import FeedStatus
-from twilight.core.intake import Intake
+from twilight.core.inputs.feed import FeedStatus
+from twilight.core.inputs.intake import Intake
 from twilight.core.publisher import BackgroundPublisher, Publication
 from twilight.domain.books.state import State
 

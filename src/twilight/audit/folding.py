@@ -11,7 +11,7 @@ from twilight.audit.repeats import Repeats
 from twilight.audit.totals import Totals
 from twilight.bus import Record
 from twilight.core.chain import fold_intent
-from twilight.core.recovery import fold, fold_event
+from twilight.core.durability.recovery import fold, fold_event
 from twilight.domain.books.invariants import violations
 from twilight.domain.books.snapshot import state_hash
 from twilight.domain.books.state import State

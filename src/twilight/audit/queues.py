@@ -10,7 +10,7 @@ from twilight.audit.finding import Finding
 from twilight.audit.reading import Stretches, reader_of
 from twilight.bus import LogReader
 from twilight.bus.topics import topic_ids
-from twilight.core.queues import QueueSpec
+from twilight.core.inputs.queues import QueueSpec
 from twilight.domain.model.inflight import Intent
 from twilight.wire import events as e
 from twilight.wire.keys import EventKey

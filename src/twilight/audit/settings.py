@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from twilight.archiver.record import CORE
-from twilight.core.queues import QueueSpec, parse_queues
+from twilight.core.inputs.queues import QueueSpec, parse_queues
 from twilight.ops.settings import DatabaseUrl, Settings
 
 

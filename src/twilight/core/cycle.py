@@ -5,9 +5,9 @@ No I/O and no clock: the server hands over what arrived and what time it is, and
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from twilight.core.arrivals import Arrival
-from twilight.core.feed import AcceptedTick, FeedWatch
-from twilight.core.intake import Intake
+from twilight.core.inputs.arrivals import Arrival
+from twilight.core.inputs.feed import AcceptedTick, FeedWatch
+from twilight.core.inputs.intake import Intake
 from twilight.domain.books.state import State
 from twilight.domain.context import TRADABLE
 from twilight.domain.model.clock import NS_PER_HOUR

@@ -12,8 +12,8 @@ from typing import cast
 import msgspec
 
 from twilight.bus import MESSAGE_BYTES_MAX, RUST_BATCH_BYTES_MAX, Outgoing
-from twilight.core.arrivals import Arrival, kept_bytes
 from twilight.core.chain.intents import intent_record
+from twilight.core.inputs.arrivals import Arrival, kept_bytes
 from twilight.domain.books.evolve import evolve_all
 from twilight.domain.engine import Engine, decisions
 from twilight.domain.isolating import NOT_JUDGED
@@ -137,7 +137,9 @@ class Exchange:
         try:
             self._decide(arrival.given, conditions)
         except DecisionFailed as failure:
-            log.exception("a command could not be decided", position=arrival.given.position)
+            # what no record can carry is a client's doing and wakes nobody
+            tell = log.warning if isinstance(failure.__cause__, Unencodable) else log.exception
+            tell("a command could not be decided", position=arrival.given.position, reason=str(failure))
             if self.batch.count == before:
                 self._decide(_undecided(arrival.given, failure), conditions)
             self._keep_bytes(arrival, conditions)

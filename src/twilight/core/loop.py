@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from functools import partial
 from threading import BoundedSemaphore
 
-from twilight.core import admin
-from twilight.core.admin import AdminFault
-from twilight.core.admin_server import Waiting
-from twilight.core.arrivals import Arrival
+from twilight.core.admin import methods as admin
+from twilight.core.admin.methods import AdminFault
+from twilight.core.admin.server import Waiting
 from twilight.core.chain import Conversation
 from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
 from twilight.core.exchange import Exchange
-from twilight.core.feed import AcceptedTick
-from twilight.core.order_queues import OrderQueues
+from twilight.core.inputs.arrivals import Arrival
+from twilight.core.inputs.feed import AcceptedTick
+from twilight.core.inputs.order_queues import OrderQueues
 from twilight.core.publisher import Answer, Publication, Publisher
 from twilight.domain.model.errors import InvalidParams, NotSupported
 from twilight.domain.model.inputs import Admin, Conditions, FundingSlice, SetMarketHaltCall

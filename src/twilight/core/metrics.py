@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from twilight.core.chain import Conversation
 from twilight.core.exchange import Batch
-from twilight.core.feed import Feed
+from twilight.core.inputs.feed import Feed
 from twilight.domain.books.state import State
 from twilight.domain.trading.risk import risk_stats
 from twilight.ops.logs import get

@@ -10,9 +10,9 @@ from typing import Protocol
 
 from twilight.bus import LogReader, Outgoing, Record, TopicSpec, TransactionalProducer, ensure
 from twilight.bus.topics import cleanup_policy, topic_ids
-from twilight.core.aside import Done, Forked, Job, Work
 from twilight.core.chain import ChainPort, attach
 from twilight.core.clock import Clock
+from twilight.core.durability.aside import Done, Forked, Job, Work
 from twilight.core.ids import Uuids
 from twilight.core.leader import Leadership
 from twilight.core.publisher import BackgroundPublisher, Publisher, in_thread

@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from twilight.bus import LogReader
-from twilight.core.recovery import FOLD_BATCH, READ_WAIT_S, fold
+from twilight.core.durability.recovery import FOLD_BATCH, READ_WAIT_S, fold
 from twilight.domain.books.snapshot import state_hash
 from twilight.domain.books.state import State
 from twilight.domain.engine import new_engine

@@ -13,24 +13,24 @@ from typing import TypeVar
 
 from twilight.bus import Fenced
 from twilight.core import metrics
-from twilight.core.admin_server import AdminServer, refuse_all, token_in
+from twilight.core.admin.server import AdminServer, refuse_all, token_in
 from twilight.core.chain import Conversation, fold_intent
 from twilight.core.clock import Clock
 from twilight.core.collector import rest_collector
 from twilight.core.cycle import Cycle
+from twilight.core.durability.keeper import Keeper
+from twilight.core.durability.recovery import Follower, Start, end_of, from_snapshot
+from twilight.core.durability.snapshot import SnapshotFiles
 from twilight.core.exchange import EVENT_BYTES_MAX, RUST_EVENT_BYTES_MAX, Exchange, Topics
-from twilight.core.feed import Feed
-from twilight.core.feed_client import FeedClient
 from twilight.core.founding import genesis
 from twilight.core.ids import FolderLock, instance_name
-from twilight.core.keeper import Keeper
+from twilight.core.inputs.feed import Feed
+from twilight.core.inputs.feed_client import FeedClient
+from twilight.core.inputs.order_queues import OrderQueues, refuse_compacted
+from twilight.core.inputs.payloads import payloads
 from twilight.core.loop import Inbox, Loop
-from twilight.core.order_queues import OrderQueues, refuse_compacted
-from twilight.core.payloads import payloads
 from twilight.core.ports import Membership, World, real_world
-from twilight.core.recovery import Follower, Start, end_of, from_snapshot
 from twilight.core.settings import CoreSettings
-from twilight.core.snapshot import SnapshotFiles
 from twilight.domain.engine import Engine, new_engine
 from twilight.domain.model.chain import Attached, Disabled
 from twilight.ops.errors import Unavailable

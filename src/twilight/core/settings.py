@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from twilight.core.chain import parse_url
-from twilight.core.queues import QueueSpec, parse_queues
+from twilight.core.inputs.queues import QueueSpec, parse_queues
 from twilight.domain.model.profile import PROFILES, LiquidationBasis, Profile
 from twilight.ops.settings import Address, Settings
 

@@ -13,10 +13,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from twilight.core.admin import AdminFault, call_of
-from twilight.core.arrivals import Arrival, read_command
+from twilight.core.admin.methods import AdminFault, call_of
 from twilight.core.exchange import Exchange, Topics
-from twilight.core.payloads import payloads
+from twilight.core.inputs.arrivals import Arrival, read_command
+from twilight.core.inputs.payloads import payloads
 from twilight.domain.books.state import State
 from twilight.domain.context import TRADABLE
 from twilight.domain.engine import new_engine

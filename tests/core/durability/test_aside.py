@@ -12,8 +12,8 @@ import psutil
 import pytest
 from tests.core.processes import until
 
-from twilight.core import aside
-from twilight.core.aside import Done, Forked, WorkFailed
+from twilight.core.durability import aside
+from twilight.core.durability.aside import Done, Forked, WorkFailed
 
 
 class Gate:
@@ -119,7 +119,7 @@ def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     said = tmp_path / "pid"
     program = f"""
 import pathlib, signal
-from twilight.core.aside import Forked
+from twilight.core.durability.aside import Forked
 job = Forked(lambda: signal.pause())
 pathlib.Path({str(said)!r}).write_text(str(job._pid))
 signal.pause()

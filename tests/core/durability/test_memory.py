@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from tests.core.test_simulate import events, lines, trace
 
-from twilight.core import memory
-from twilight.core.recovery import Start, fold, from_snapshot
+from twilight.core.durability import memory
+from twilight.core.durability.recovery import Start, fold, from_snapshot
+from twilight.core.durability.snapshot import DamagedSnapshot, SnapshotFiles
 from twilight.core.simulate import simulate
-from twilight.core.snapshot import DamagedSnapshot, SnapshotFiles
 from twilight.domain.books.snapshot import FORMAT, state_hash
 from twilight.domain.books.state import State
 from twilight.domain.engine import Engine, new_engine

@@ -9,7 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from twilight.core.clock import Clock
-from twilight.core.feed import FRAME_BYTES_MAX, AcceptedTick, Feed, Refusal
+from twilight.core.inputs.feed import FRAME_BYTES_MAX, AcceptedTick, Feed, Refusal
 from twilight.ops.logs import get
 
 TICKS_WAITING_MAX = 1_024

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from twilight.core import snapshot
-from twilight.core.snapshot import DamagedSnapshot, SnapshotFiles
+from twilight.core.durability import snapshot
+from twilight.core.durability.snapshot import DamagedSnapshot, SnapshotFiles
 
 
 @pytest.fixture

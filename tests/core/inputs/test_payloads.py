@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from twilight.core.payloads import payloads
+from twilight.core.inputs.payloads import payloads
 from twilight.domain.model.chain import PayloadError
 from twilight.wire.bincode import decode_hex
 from twilight.wire.client_messages import ENTRY_PRICE, POSITION_SIZE, memo_number, memo_of

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from tests.core.feeders import SignedFeeder
 
-from twilight.core import memory
-from twilight.core.aside import Done, Job, Work
 from twilight.core.chain import Conversation
 from twilight.core.chain.disabled import NoChain
 from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
-from twilight.core.feed import AcceptedTick, Feed
-from twilight.core.keeper import Keeper
-from twilight.core.snapshot import SnapshotFiles
+from twilight.core.durability import memory
+from twilight.core.durability.aside import Done, Job, Work
+from twilight.core.durability.keeper import Keeper
+from twilight.core.durability.snapshot import SnapshotFiles
+from twilight.core.inputs.feed import AcceptedTick, Feed
 from twilight.domain.books.state import State
 from twilight.ops.health import Health
 

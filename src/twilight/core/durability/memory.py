@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from twilight.core.snapshot import DamagedSnapshot
+from twilight.core.durability.snapshot import DamagedSnapshot
 from twilight.domain.books import snapshot
 from twilight.domain.books.state import State
 

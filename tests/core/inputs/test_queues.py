@@ -1,6 +1,6 @@
 import pytest
 
-from twilight.core.queues import QueueSpec, parse_queues, start_of
+from twilight.core.inputs.queues import QueueSpec, parse_queues, start_of
 from twilight.ops.errors import SettingsError
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from twilight.core.intake import Intake
+from twilight.core.inputs.intake import Intake
 
 
 @pytest.fixture

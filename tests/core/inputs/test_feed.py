@@ -4,7 +4,7 @@ import json
 import pytest
 from tests.core.feeders import SignedFeeder
 
-from twilight.core.feed import AcceptedTick, Feed, FeedWatch, Refusal
+from twilight.core.inputs.feed import AcceptedTick, Feed, FeedWatch, Refusal
 from twilight.domain.index.tick import price_text
 
 NOW = 1_723_161_264_300

@@ -10,10 +10,10 @@ from tests.core.feeders import SignedFeeder
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from twilight.core import feed_client
 from twilight.core.clock import Clock
-from twilight.core.feed import Feed
-from twilight.core.feed_client import FeedClient
+from twilight.core.inputs import feed_client
+from twilight.core.inputs.feed import Feed
+from twilight.core.inputs.feed_client import FeedClient
 from twilight.domain.index.tick import key_id
 
 PATIENCE_S = 30

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from twilight.core import admin
-from twilight.core.admin import AdminFault, call_of, parse
+from twilight.core.admin import methods as admin
+from twilight.core.admin.methods import AdminFault, call_of, parse
 from twilight.domain.model.inputs import RecalculateRiskStateCall
 
 

@@ -1,8 +1,8 @@
 """How a core comes to the end of a log."""
 
 from twilight.bus import Record
+from twilight.core.durability.recovery import Follower
 from twilight.core.ids import Uuids
-from twilight.core.recovery import Follower
 from twilight.domain.engine import new_engine
 
 NOT_KNOWN = -1001

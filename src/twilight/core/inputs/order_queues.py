@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from twilight.core import metrics
-from twilight.core.arrivals import Arrival, read_arrival
 from twilight.core.clock import Clock
+from twilight.core.inputs.arrivals import Arrival, read_arrival
+from twilight.core.inputs.queues import QueueSpec, compacted_fault, start_of
 from twilight.core.ports import Kafka, Reader, World
-from twilight.core.queues import QueueSpec, compacted_fault, start_of
 from twilight.domain.books.state import State
 from twilight.ops.errors import SettingsError, TwilightError, Unavailable
 from twilight.ops.health import Health

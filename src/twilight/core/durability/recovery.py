@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from twilight.bus import Record
-from twilight.core import memory
+from twilight.core.durability import memory
+from twilight.core.durability.snapshot import DamagedSnapshot, SnapshotFiles
 from twilight.core.ports import Kafka, Reader
-from twilight.core.snapshot import DamagedSnapshot, SnapshotFiles
 from twilight.domain.books.state import State
 from twilight.domain.engine import Engine
 from twilight.domain.model.errors import DomainError

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twilight.core import admin
-from twilight.core.admin import AdminFault, AdminRequest
+from twilight.core.admin import methods as admin
+from twilight.core.admin.methods import AdminFault, AdminRequest
 from twilight.core.ids import kept_text
 from twilight.ops.logs import get
 

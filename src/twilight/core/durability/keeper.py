@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from twilight.core import memory, metrics
-from twilight.core.aside import Job, Work, WorkFailed
+from twilight.core import metrics
 from twilight.core.chain import Conversation
 from twilight.core.clock import Clock
 from twilight.core.cycle import Cycle
-from twilight.core.feed import Feed, Refusal
-from twilight.core.snapshot import SnapshotFiles
+from twilight.core.durability import memory
+from twilight.core.durability.aside import Job, Work, WorkFailed
+from twilight.core.durability.snapshot import SnapshotFiles
+from twilight.core.inputs.feed import Feed, Refusal
 from twilight.domain.books.snapshot import state_hash
 from twilight.domain.books.state import State
 from twilight.domain.context import TRADABLE

@@ -5,9 +5,9 @@ from prometheus_client import REGISTRY
 
 from twilight.bus import Record
 from twilight.core.clock import Clock
-from twilight.core.order_queues import OrderQueues
+from twilight.core.inputs.order_queues import OrderQueues
+from twilight.core.inputs.queues import QueueSpec
 from twilight.core.ports import RealKafka, World
-from twilight.core.queues import QueueSpec
 from twilight.domain.books.state import State
 from twilight.ops.errors import Corrupt, SettingsError, TwilightError, Unavailable
 from twilight.ops.health import Health

@@ -138,7 +138,7 @@ class Exchange:
             self._decide(arrival.given, conditions)
         except DecisionFailed as failure:
             # what no record can carry is a client's doing and wakes nobody
-            tell = log.warning if isinstance(failure.__cause__, Unencodable) else log.exception
+            tell = log.warning if isinstance(failure.__cause__, Unencodable | NotWritable) else log.exception
             tell("a command could not be decided", position=arrival.given.position, reason=str(failure))
             if self.batch.count == before:
                 self._decide(_undecided(arrival.given, failure), conditions)

@@ -19,7 +19,7 @@ from twilight.bus import (
 )
 from twilight.bus.producer import MESSAGE_BYTES_MAX
 from twilight.bus.reader import PASSING_ERRORS, _is_passing
-from twilight.bus.topics import cleanup_policy
+from twilight.bus.topics import TopicSettings, topic_settings
 from twilight.ops.errors import Corrupt, Unavailable
 
 pytestmark = pytest.mark.servers
@@ -54,9 +54,9 @@ def read_for_ten_seconds(reader: LogReader) -> None:
 
 def test_a_topic_that_is_there_is_left_as_it_is_and_keeps_its_id(kafka: str, topic: Callable[[str], str]) -> None:
     name = topic("twice")
-    first = ensure(kafka, [TopicSpec(name, cleanup="compact")])
+    first = ensure(kafka, [TopicSpec(name, cleanup="compact", message_bytes_max=1_000_000)])
     assert ensure(kafka, [TopicSpec(name)]) == first
-    assert cleanup_policy(kafka, name) == "compact"
+    assert topic_settings(kafka, name) == TopicSettings("compact", 1_000_000)
 
 
 def test_what_is_sent_is_read_back_byte_for_byte_with_the_brokers_time(kafka: str, log: str) -> None:

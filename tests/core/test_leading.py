@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from twilight.bus import Fenced, Outgoing, Record
+from twilight.bus import MESSAGE_BYTES_MAX, Fenced, Outgoing, Record
+from twilight.bus.topics import TopicSettings
 from twilight.core.clock import Clock
 from twilight.core.durability.snapshot import SnapshotFiles
 from twilight.core.inputs.feed import Feed
@@ -61,8 +62,8 @@ class Cluster(RealKafka):
     def ensure(self, brokers: str, names: Sequence[str]) -> dict[str, str]:  # noqa: ARG002 - the cluster's signature
         return dict.fromkeys(names, "id")
 
-    def cleanup_policy(self, brokers: str, topic: str) -> str:  # noqa: ARG002 - the cluster's signature
-        return "delete"
+    def topic_settings(self, brokers: str, topic: str) -> TopicSettings:  # noqa: ARG002 - the cluster's signature
+        return TopicSettings("delete", MESSAGE_BYTES_MAX)
 
     def reader(self, *_: object) -> EmptyReader:  # type: ignore[override]
         return EmptyReader()

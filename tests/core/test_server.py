@@ -185,6 +185,18 @@ def test_a_core_does_not_write_a_log_that_is_compacted(
     assert whole_log(environment["BROKER"], topic) == []
 
 
+@pytest.mark.parametrize("setting", ["CORE_EVENT_LOG", "CORE_INTENT_TOPIC", "RPC_CLIENT_FAILED_REQUEST"])
+def test_a_core_does_not_write_to_a_topic_that_would_refuse_a_large_transaction(
+    setting: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    topic = environment[setting]
+    ensure(environment["BROKER"], [TopicSpec(topic, message_bytes_max=1_048_588)])  # as a broker makes it by itself
+    with running(environment, tmp_path / "core.log") as core:
+        assert core.process is not None
+        assert core.process.wait(60) == 1
+    assert f"{topic}: expected max.message.bytes=16777216 or more; set it" in (tmp_path / "core.log").read_text()
+
+
 def test_a_core_that_writes_for_the_references_readers_refuses_what_they_cannot_fetch(
     environment: dict[str, str], tmp_path: Path
 ) -> None:  # F1

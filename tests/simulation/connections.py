@@ -8,7 +8,8 @@ from tests.simulation.election import Election, Member
 from tests.simulation.machine import Killed, Process
 from tests.simulation.virtual_time import NS
 
-from twilight.bus import Aborted, Fenced, Outgoing, Record
+from twilight.bus import MESSAGE_BYTES_MAX, Aborted, Fenced, Outgoing, Record
+from twilight.bus.topics import TopicSettings
 from twilight.ops.errors import Unavailable
 
 ADMIN_TIMEOUT_S = 10.0
@@ -179,8 +180,8 @@ class SimKafka:
         cluster = self._reach("ensure topics", brokers)
         return {name: cluster.ensure(name).topic_id for name in names}
 
-    def cleanup_policy(self, brokers: str, topic: str) -> str:  # noqa: ARG002 - the cluster's signature
-        return "delete"
+    def topic_settings(self, brokers: str, topic: str) -> TopicSettings:  # noqa: ARG002 - the cluster's signature
+        return TopicSettings("delete", MESSAGE_BYTES_MAX)
 
     def topic_ids(self, brokers: str, names: Sequence[str]) -> dict[str, str]:
         cluster = self._reach("topic ids", brokers)

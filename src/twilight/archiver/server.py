@@ -21,7 +21,7 @@ from twilight.archiver.sink import Sink
 from twilight.archiver.upkeep.stats import measure
 from twilight.archiver.upkeep.stored import next_offset
 from twilight.bus import LogReader, TopicSpec, ensure
-from twilight.bus.topics import cleanup_policy, topic_ids
+from twilight.bus.topics import topic_ids, topic_settings
 from twilight.ops import logs
 from twilight.ops.errors import SettingsError, Unavailable
 from twilight.ops.health import Health, serve_ops
@@ -100,7 +100,7 @@ def prepare(settings: ArchiverSettings) -> None:
     migrate_database(settings)
     ensure(settings.broker, [TopicSpec(topic) for topic in settings.streams.values()])
     topic = settings.core_event_log
-    if not settings.allow_compacted and cleanup_policy(settings.broker, topic) != "delete":
+    if not settings.allow_compacted and topic_settings(settings.broker, topic).cleanup_policy != "delete":
         remedy = "set its cleanup.policy to delete, or ALLOW_COMPACTED=true to archive what is left"
         raise SettingsError([f"{topic} is compacted: {remedy}"])
 

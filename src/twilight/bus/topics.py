@@ -36,6 +36,14 @@ class TopicSpec:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class TopicSettings:
+    """What the cluster does with old records of a topic, and how large a request of records may be."""
+
+    cleanup_policy: str
+    message_bytes_max: int
+
+
 def ensure(brokers: str, specs: Sequence[TopicSpec]) -> dict[str, str]:
     """Make the topics that are missing; a topic that is there is left as it is.
 
@@ -73,8 +81,8 @@ def topic_ids(brokers: str, names: Sequence[str], *, admin: AdminClient | None =
             time.sleep(0.1)
 
 
-def cleanup_policy(brokers: str, topic: str) -> str:
-    """Return a topic's `cleanup.policy`.
+def topic_settings(brokers: str, topic: str) -> TopicSettings:
+    """Return what the cluster does with the records of a topic, whoever made it.
 
     Raises:
         Unavailable: the cluster does not answer, or the topic does not exist.
@@ -85,7 +93,7 @@ def cleanup_policy(brokers: str, topic: str) -> str:
         config = admin.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)[resource].result()
     except KafkaException as error:
         raise Unavailable(f"cannot read the settings of topic {topic}: {error}") from error
-    return str(config["cleanup.policy"].value)
+    return TopicSettings(str(config["cleanup.policy"].value), int(config["max.message.bytes"].value))
 
 
 def _tolerate(future: Future[Any], code: int, message: str) -> None:

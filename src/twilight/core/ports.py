@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from twilight.bus import LogReader, Outgoing, Record, TopicSpec, TransactionalProducer, ensure
-from twilight.bus.topics import cleanup_policy, topic_ids
+from twilight.bus.topics import TopicSettings, topic_ids, topic_settings
 from twilight.core.chain import ChainPort, attach
 from twilight.core.clock import Clock
 from twilight.core.durability.aside import Done, Forked, Job, Work
@@ -72,8 +72,8 @@ class Kafka(Protocol):
     def topic_ids(self, brokers: str, names: Sequence[str]) -> dict[str, str]:
         """Return the ids of topics that exist."""
 
-    def cleanup_policy(self, brokers: str, topic: str) -> str:
-        """Return what the cluster does with old records of a topic."""
+    def topic_settings(self, brokers: str, topic: str) -> TopicSettings:
+        """Return what the cluster does with the records of a topic."""
 
     def reader(self, brokers: str, topic: str, start: int | None) -> Reader:
         """Return a reader that begins at the offset, None for the oldest record."""
@@ -99,9 +99,9 @@ class RealKafka:
         """Return the ids of topics that exist."""
         return topic_ids(brokers, names)
 
-    def cleanup_policy(self, brokers: str, topic: str) -> str:
-        """Return what the cluster does with old records of a topic."""
-        return cleanup_policy(brokers, topic)
+    def topic_settings(self, brokers: str, topic: str) -> TopicSettings:
+        """Return what the cluster does with the records of a topic."""
+        return topic_settings(brokers, topic)
 
     def reader(self, brokers: str, topic: str, start: int | None) -> Reader:
         """Return a reader that begins at the offset, None for the oldest record."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from twilight.bus import Fenced
+from twilight.bus import MESSAGE_BYTES_MAX, RUST_BATCH_BYTES_MAX, Fenced
 from twilight.core import metrics
 from twilight.core.admin.server import AdminServer, refuse_all, token_in
 from twilight.core.chain import Conversation, fold_intent
@@ -26,11 +26,12 @@ from twilight.core.founding import genesis
 from twilight.core.ids import FolderLock, instance_name
 from twilight.core.inputs.feed import Feed
 from twilight.core.inputs.feed_client import FeedClient
-from twilight.core.inputs.order_queues import OrderQueues, refuse_compacted
+from twilight.core.inputs.order_queues import OrderQueues
 from twilight.core.inputs.payloads import payloads
 from twilight.core.loop import Inbox, Loop
 from twilight.core.ports import Membership, World, real_world
 from twilight.core.settings import CoreSettings
+from twilight.core.topics import refuse_compacted, refuse_narrow
 from twilight.domain.engine import Engine, new_engine
 from twilight.domain.model.chain import Attached, Disabled
 from twilight.ops.errors import Unavailable
@@ -152,6 +153,10 @@ class Core:
         names = (log_topic, intent_topic, settings.rpc_client_failed_request, settings.core_leader_topic)
         ids = kafka.ensure(settings.broker, names)
         refuse_compacted(kafka, settings.broker, (log_topic, intent_topic))
+        written = (log_topic, intent_topic, settings.rpc_client_failed_request)
+        refuse_narrow(
+            kafka, settings.broker, written, RUST_BATCH_BYTES_MAX if settings.rust_readers else MESSAGE_BYTES_MAX
+        )
         log_id = f"{ids[log_topic]} {ids[intent_topic]}"
         ends = Start(*(end_of(kafka, settings.broker, topic) for topic in (log_topic, intent_topic)))
         start = from_snapshot(self._around.files, log_id, self._engine, ends)

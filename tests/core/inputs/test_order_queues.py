@@ -3,7 +3,8 @@ from collections.abc import Sequence
 import pytest
 from prometheus_client import REGISTRY
 
-from twilight.bus import Record
+from twilight.bus import MESSAGE_BYTES_MAX, Record
+from twilight.bus.topics import TopicSettings
 from twilight.core.clock import Clock
 from twilight.core.inputs.order_queues import OrderQueues
 from twilight.core.inputs.queues import QueueSpec
@@ -51,8 +52,8 @@ class Topic(RealKafka):
     def ensure(self, brokers: str, names: Sequence[str]) -> dict[str, str]:  # noqa: ARG002 - the cluster's signature
         return dict.fromkeys(names, TOPIC_ID)
 
-    def cleanup_policy(self, brokers: str, topic: str) -> str:  # noqa: ARG002 - the cluster's signature
-        return self.policy
+    def topic_settings(self, brokers: str, topic: str) -> TopicSettings:  # noqa: ARG002 - the cluster's signature
+        return TopicSettings(self.policy, MESSAGE_BYTES_MAX)
 
     def reader(self, brokers: str, topic: str, start: int | None) -> Reader:  # type: ignore[override]  # noqa: ARG002
         return Reader(self, start)

@@ -1,14 +1,15 @@
 """Reading the order queues: each on its own, so that one which is away does not stop the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from twilight.core import metrics
 from twilight.core.clock import Clock
 from twilight.core.inputs.arrivals import Arrival, read_arrival
-from twilight.core.inputs.queues import QueueSpec, compacted_fault, start_of
-from twilight.core.ports import Kafka, Reader, World
+from twilight.core.inputs.queues import QueueSpec, start_of
+from twilight.core.ports import Reader, World
+from twilight.core.topics import refuse_compacted
 from twilight.domain.books.state import State
 from twilight.ops.errors import SettingsError, TwilightError, Unavailable
 from twilight.ops.health import Health
@@ -20,13 +21,6 @@ Positions = Mapping[str, tuple[str, int]]
 """Topic id and offset of the last command of each queue."""
 
 log = get(__name__)
-
-
-def refuse_compacted(kafka: Kafka, brokers: str, topics: Sequence[str]) -> None:
-    """Return when nothing is ever lost from the topics; raises `SettingsError` that says what to do (W-23)."""
-    for topic in topics:
-        if kafka.cleanup_policy(brokers, topic) != "delete":
-            raise compacted_fault(topic)
 
 
 @dataclass(slots=True)

@@ -43,12 +43,6 @@ def _refuse_doubles(queues: list[QueueSpec]) -> None:
         raise ValueError(f"expected one queue of each topic, found several of {', '.join(doubled)}")
 
 
-def compacted_fault(topic: str) -> SettingsError:
-    """Return why a compacted topic is refused: records with a key that comes again are lost from it (W-23)."""
-    remedy = f"set it with: kafka-configs.sh --alter --entity-type topics --entity-name {topic}"
-    return SettingsError([f"{topic}: expected cleanup.policy=delete; {remedy} --add-config cleanup.policy=delete"])
-
-
 def start_of(
     queue: str, topic_id: str, positions: Mapping[str, tuple[str, int]], named_starts: Mapping[str, int]
 ) -> int | None:

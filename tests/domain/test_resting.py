@@ -85,3 +85,16 @@ def test_a_leg_dropped_while_the_order_rests_is_not_set_at_the_fill() -> None:  
     assert statuses(exchange.cancel_legs("A", sl=True)) == ["OrderNotFound"]
     exchange.assert_recoverable()
     assert statuses(exchange.tick(64_000)) == ["FILLED", "TakeProfitAdded"]
+
+
+def test_a_payload_is_kept_only_while_somebody_will_ask_for_it() -> None:  # 3 KB each, for as long as a position lives
+    exchange = Exchange()
+    exchange.open("A", LONG, limit=64_000)
+    exchange.open("B", LONG)
+    held = {account: exchange.state.known(exchange.uuid(account)) for account in "AB"}
+    assert (held["A"].payload, held["B"].payload) == ("00", "")
+    exchange.tick(63_900)
+    assert held["A"].payload == ""
+    exchange.close("A", limit=70_000)
+    assert held["A"].payload == "c105e0"
+    exchange.assert_recoverable()

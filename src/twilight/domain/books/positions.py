@@ -58,7 +58,7 @@ def _enter(state: State, order: TraderOrder, command: CreateTraderOrder | Create
     market = order.order_type is MARKET
     position = Position(
         order,
-        command.payload,
+        "" if filled else command.payload,
         command.request_id,
         state.fees.filled_on_market if market else state.fees.filled_on_limit,
     )
@@ -133,6 +133,7 @@ def order_filled(state: State, event: TraderOrderUpdate) -> None:
     _add_pending(state, order, -value_of(position.order))
     open_set(state, order.side).discard(order.uuid)
     position.order = order
+    position.payload = ""
     position.margin_fee_pct = state.fees.filled_on_limit
     position.legs = None
     state.retries.pop(order.uuid, None)

@@ -25,7 +25,7 @@ from twilight.domain.model.pool import (
     StateOutput,
 )
 
-FORMAT = 5
+FORMAT = 6
 
 Plain = dict[str, Any]
 

@@ -34,9 +34,9 @@ class Legs:
 class Position:
     """A live trader order and what the engine remembers beside its record.
 
-    `payload` is the create transaction while PENDING, the settle message once a trigger was set. `margin_fee_pct`
-    and `margin_rate_pct` are those of the last maintenance margin (R12). The three request ids are those that last
-    set each trigger (R26).
+    `payload` is the create transaction while PENDING, the settle message once a trigger was set, else empty: nobody
+    asks for it then, and a million of them are 3 GB. `margin_fee_pct` and `margin_rate_pct` are those of the last
+    maintenance margin (R12). The three request ids are those that last set each trigger (R26).
     """
 
     order: TraderOrder

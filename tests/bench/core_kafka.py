@@ -86,13 +86,25 @@ class Bench:
         finally:
             ticks.close()
 
-    def send(self, values: list[bytes], topic: str, per_s: float | None = None) -> None:
-        """Send commands, in one burst or at a pace, and wait for their acknowledgement."""
+    def send(self, values: list[bytes], topic: str) -> None:
+        """Send commands in one burst and wait for their acknowledgement."""
         producer = Producer(self.brokers)
+        for value in values:
+            producer.send(topic, b"key", value)
+        producer.flush(60)
+
+    def send_at_a_pace(self, values: list[bytes], topic: str, per_s: float) -> None:
+        """Send commands one after the other.
+
+        The pace begins when the first is acknowledged: until then the producer connects, and whatever it was given
+        meanwhile would arrive as a burst.
+        """
+        producer = Producer(self.brokers)
+        producer.send(topic, b"key", values[0])
+        producer.flush(60)
         begun = time.perf_counter()
-        for number, value in enumerate(values):
-            if per_s is not None:
-                time.sleep(max(0.0, begun + number / per_s - time.perf_counter()))
+        for number, value in enumerate(values[1:], 1):
+            time.sleep(max(0.0, begun + number / per_s - time.perf_counter()))
             producer.send(topic, b"key", value)
         producer.flush(60)
 
@@ -224,7 +236,7 @@ def p6(_shared: Path, runs: int) -> dict[str, Any]:
         def core() -> float:
             bench = Bench(brokers, Path(folder))
             with bench.core():
-                bench.send(opens(0, PACED), bench.source, PACE_PER_S)
+                bench.send_at_a_pace(opens(0, PACED), bench.source, PACE_PER_S)
                 log = bench.answered(PACED - 1)
             recorded.write_bytes(pickle.dumps(by_command(log, 0)))
             return p99(latencies_ms(brokers, bench.source, log))
@@ -232,10 +244,12 @@ def p6(_shared: Path, runs: int) -> dict[str, Any]:
         def bare() -> float:
             bench = Bench(brokers, Path(folder))
             with relay(bench, recorded):
-                bench.send(opens(0, PACED), bench.source, PACE_PER_S)
+                bench.send_at_a_pace(opens(0, PACED), bench.source, PACE_PER_S)
                 log = bench.answered(PACED - 1)
             return p99(latencies_ms(brokers, bench.source, log))
 
+        core()  # as for P4: the broker compiles itself first
+        bare()
         medians = in_turns({"ours": core, "peer": bare}, runs)
     ratio = medians["ours"] / medians["peer"]
     metric = (

@@ -1,5 +1,6 @@
 """Words for writing a scenario by hand: each names one input line, with a time and a request id of its own."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from tests.model.arithmetic import iso
@@ -9,7 +10,7 @@ from tests.property.lockstep import Lockstep
 from tests.property.moves import HOUR_MS, START_MS, settle_message
 
 
-class Words:
+class Words(ABC):
     """What can be said to an exchange; traders and lenders are known by their account."""
 
     def __init__(self) -> None:
@@ -17,17 +18,17 @@ class Words:
         self._requests = 0
         self._uuids = 0
 
+    @abstractmethod
     def take(self, line: dict[str, Any]) -> list[Event]:
         """Give the line to the exchange."""
-        raise NotImplementedError
 
+    @abstractmethod
     def order_uuid(self, account: str) -> str:
         """Return the live order of the account."""
-        raise NotImplementedError
 
+    @abstractmethod
     def deposit_uuid(self, account: str) -> str:
         """Return the live deposit of the account."""
-        raise NotImplementedError
 
     def uuid(self) -> str:
         self._uuids += 1

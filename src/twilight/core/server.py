@@ -150,13 +150,14 @@ class Core:
         """Make the topics, load the snapshot, fold what stands after it: the log, then the intents (C3)."""
         settings, kafka = self._settings, self._kafka
         log_topic, intent_topic = settings.core_event_log, settings.core_intent_topic
-        names = (log_topic, intent_topic, settings.rpc_client_failed_request, settings.core_leader_topic)
-        ids = kafka.ensure(settings.broker, names)
-        refuse_compacted(kafka, settings.broker, (log_topic, intent_topic))
         written = (log_topic, intent_topic, settings.rpc_client_failed_request)
-        refuse_narrow(
-            kafka, settings.broker, written, RUST_BATCH_BYTES_MAX if settings.rust_readers else MESSAGE_BYTES_MAX
-        )
+        ids = kafka.ensure(settings.broker, (*written, settings.core_leader_topic))
+        largest = RUST_BATCH_BYTES_MAX if settings.rust_readers else MESSAGE_BYTES_MAX
+        for topic in written:
+            found = kafka.topic_settings(settings.broker, topic)
+            refuse_narrow(topic, found, largest)
+            if topic in (log_topic, intent_topic):
+                refuse_compacted(topic, found)
         log_id = f"{ids[log_topic]} {ids[intent_topic]}"
         ends = Start(*(end_of(kafka, settings.broker, topic) for topic in (log_topic, intent_topic)))
         start = from_snapshot(self._around.files, log_id, self._engine, ends)

@@ -1,31 +1,27 @@
 """Topics that somebody else has made are used as they are, if nothing gets lost there and everything fits."""
 
-from collections.abc import Sequence
-
-from twilight.core.ports import Kafka
+from twilight.bus.topics import TopicSettings
 from twilight.ops.errors import SettingsError
 
 
-def refuse_compacted(kafka: Kafka, brokers: str, topics: Sequence[str]) -> None:
-    """Return when nothing is ever lost from the topics.
+def refuse_compacted(topic: str, found: TopicSettings) -> None:
+    """Return when nothing is ever lost from the topic.
 
     Raises:
-        SettingsError: records with a key that comes again are lost from one (W-23); it says what to do.
+        SettingsError: records with a key that comes again are lost from it (W-23); it says what to do.
     """
-    for topic in topics:
-        if kafka.topic_settings(brokers, topic).cleanup_policy != "delete":
-            raise _unfit(topic, "cleanup.policy=delete")
+    if found.cleanup_policy != "delete":
+        raise _unfit(topic, "cleanup.policy=delete")
 
 
-def refuse_narrow(kafka: Kafka, brokers: str, topics: Sequence[str], bytes_max: int) -> None:
-    """Return when the topics take all that is written to them.
+def refuse_narrow(topic: str, found: TopicSettings, bytes_max: int) -> None:
+    """Return when the topic takes all that is written to it.
 
     Raises:
-        SettingsError: one would some day refuse a large transaction, and so end the core; it says what to do.
+        SettingsError: it would some day refuse a large transaction, and so end the core; it says what to do.
     """
-    for topic in topics:
-        if kafka.topic_settings(brokers, topic).message_bytes_max < bytes_max:
-            raise _unfit(topic, f"max.message.bytes={bytes_max} or more")
+    if found.message_bytes_max < bytes_max:
+        raise _unfit(topic, f"max.message.bytes={bytes_max} or more")
 
 
 def _unfit(topic: str, expected: str) -> SettingsError:

@@ -21,11 +21,10 @@ from twilight.domain.model.commands import (
     ExecuteTraderOrderSlTp,
 )
 from twilight.domain.model.errors import Corrupt
-from twilight.domain.model.events import Event, TraderOrderFundingUpdate
+from twilight.domain.model.events import Event
 from twilight.domain.model.inflight import Intent
 from twilight.domain.model.inputs import ChainAnswer, CommandInput
 from twilight.domain.model.orders import OrderType, TraderOrder
-from twilight.domain.model.pool import FundingOrderEventUpdate
 from twilight.domain.trading.closing import close_position, set_legs_after_fill
 from twilight.domain.trading.filling import finish_fill
 from twilight.domain.trading.legs import Trigger
@@ -148,7 +147,8 @@ def _liquidate(case: Case, intent: Intent) -> list[Event]:
         return [*events, liquidation_put_back(case, position.order), *_missed_hour(case, intent)]
     if intent.in_slices:
         return events
-    return [*events, _charged(case, intent.charged, intent)]
+    record = funding_record(intent.charged, intent.meta or {}, case.conditions.now_iso, case.metadata)
+    return [*events, record]
 
 
 def _missed_hour(case: Case, intent: Intent) -> list[Event]:
@@ -166,14 +166,6 @@ def _missed_hour(case: Case, intent: Intent) -> list[Event]:
     order = charged(position.order, terms_of(then, rate), funded=position.funded)
     metadata = {**(case.metadata or {}), "funding_hour": str(state.funding_hour)}
     return [funding_record(order, funding_meta(then, rate), case.conditions.now_iso, metadata)]
-
-
-def _charged(case: Case, order: TraderOrder, intent: Intent) -> TraderOrderFundingUpdate:
-    """Return the charge of a position that the chain refused to end."""
-    stamped = order.copy()
-    stamped.timestamp = case.conditions.now_iso
-    command = FundingOrderEventUpdate(order, intent.meta or {})
-    return TraderOrderFundingUpdate(stamped, command, f"update_order_funding-{order.uuid}", case.metadata)
 
 
 _FINISH: dict[Operation, Callable[[Case, Intent], list[Event]]] = {

@@ -132,7 +132,7 @@ class OrderQueues:
         kafka = self._world.kafka
         identify = kafka.ensure if spec.brokers == self._own_brokers else kafka.topic_ids
         topic_id = identify(spec.brokers, [spec.topic])[spec.topic]
-        refuse_compacted(kafka, spec.brokers, [spec.topic])
+        refuse_compacted(spec.topic, kafka.topic_settings(spec.brokers, spec.topic))
         start = start_of(spec.name, topic_id, positions, self._named_starts)
         log.info("order queue opened", queue=spec.name, topic_id=topic_id, start=start)
         return _Open(spec, topic_id, kafka.reader(spec.brokers, spec.topic, start), positions)

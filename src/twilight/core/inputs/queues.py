@@ -33,14 +33,15 @@ def parse_queues(text: str) -> tuple[QueueSpec, ...]:
 
 
 def _refuse_doubles(queues: list[QueueSpec]) -> None:
-    names = [queue.name for queue in queues]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ValueError(f"expected one queue of each name, found several called {', '.join(doubled)}")
-    topics = [f"{queue.brokers}/{queue.topic}" for queue in queues]
-    doubled = sorted({topic for topic in topics if topics.count(topic) > 1})
-    if doubled:  # whatever has no request id would be executed by each
-        raise ValueError(f"expected one queue of each topic, found several of {', '.join(doubled)}")
+    if names := _doubled([queue.name for queue in queues]):
+        raise ValueError(f"expected one queue of each name, found several called {names}")
+    if topics := _doubled([f"{queue.brokers}/{queue.topic}" for queue in queues]):
+        # whatever has no request id would be executed by each
+        raise ValueError(f"expected one queue of each topic, found several of {topics}")
+
+
+def _doubled(texts: list[str]) -> str:
+    return ", ".join(sorted({text for text in texts if texts.count(text) > 1}))
 
 
 def start_of(

@@ -9,7 +9,7 @@ from typing import Any
 from twilight.domain.books.exposure import summed
 from twilight.domain.books.positions import close_price_set, funded, liquidated, order_filled, trader_order
 from twilight.domain.books.sets import change_sets
-from twilight.domain.books.state import Deposit, State
+from twilight.domain.books.state import Deposit, State, advance
 from twilight.domain.model import clock
 from twilight.domain.model.commands import (
     CreateLendOrder,
@@ -66,11 +66,11 @@ def _remember(state: State, metadata: Metadata) -> None:
     """Keep how far each queue was read and which requests were answered (C5, C7)."""
     queue = metadata.get("queue")
     if queue is not None:
-        _advance(state, queue, metadata.get("topic_id", ""), int(metadata["offset"]))
+        advance(state.queues, queue, metadata.get("topic_id", ""), int(metadata["offset"]))
     if "passed" in metadata:
         words = metadata["passed"].split(" ")
         for name, topic_id, offset in zip(words[::3], words[1::3], words[2::3], strict=True):
-            _advance(state, name, topic_id, int(offset))
+            advance(state.queues, name, topic_id, int(offset))
     request_id = metadata.get("request_id")
     if request_id and request_id not in state.request_ids:
         state.request_ids[request_id] = None
@@ -80,13 +80,6 @@ def _remember(state: State, metadata: Metadata) -> None:
         _answer(state, metadata["intent"])
     if "waited" in metadata:
         _answer(state, metadata["waited"])
-
-
-def _advance(state: State, queue: str, topic_id: str, offset: int) -> None:
-    """Move a queue's position; the chain's answer to an earlier command does not move it back."""
-    known = state.queues.get(queue)
-    if known is None or known[0] != topic_id or known[1] < offset:
-        state.queues[queue] = (topic_id, offset)
 
 
 # --- what is in flight -----------------------------------------------------------------------------------------------

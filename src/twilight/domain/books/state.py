@@ -218,10 +218,7 @@ class State:
         for intent in self.asked():
             metadata = intent.metadata or {}
             if "queue" in metadata:
-                name, found = metadata["queue"], (metadata["topic_id"], int(metadata["offset"]))
-                known = positions.get(name)
-                if known is None or known[0] != found[0] or known[1] < found[1]:
-                    positions[name] = found
+                advance(positions, metadata["queue"], metadata["topic_id"], int(metadata["offset"]))
         return positions
 
     def position(self, uuid: str) -> Position | None:
@@ -265,6 +262,13 @@ class State:
         for name in _PLAIN_DICTS:
             own[name] = getattr(self, name).copy()
         return replace(self, **own)  # type: ignore[arg-type]  # the names are the fields' own
+
+
+def advance(positions: dict[str, tuple[str, int]], queue: str, topic_id: str, offset: int) -> None:
+    """Move a queue's position; the chain's answer to an earlier command does not move it back."""
+    known = positions.get(queue)
+    if known is None or known[0] != topic_id or known[1] < offset:
+        positions[queue] = (topic_id, offset)
 
 
 _PLAIN_DICTS = (
